@@ -1,0 +1,10 @@
+//! Talk to a chat model: over HTTP, or a scripted twin.
+//!
+//! Everything speaks [`Chat`]: one request in, one reply out, blocking. Whoever needs several at
+//! once uses threads.
+
+pub mod chat;
+pub mod error;
+
+pub use chat::{Chat, Message, Reply, Request, Tool, ToolCall};
+pub use error::Error;

@@ -1,0 +1,1 @@
+//! Run directories, event logs, statistics and reports.

@@ -1,0 +1,19 @@
+//! Run untrusted programs with stated limits, and record what they did.
+//!
+//! A [`Sandbox`] is started from a [`Policy`] and then runs any number of commands, each a fresh
+//! process tree in the same namespaces: what one command leaves behind (files, background
+//! processes) the next one finds, as in a container. While commands run, a supervisor outside
+//! records [`Event`]s that the programs inside can neither see nor change.
+//!
+//! Modules in reading order: what may be asked ([`policy`]), what comes back ([`outcome`],
+//! [`event`]), how Linux is made to do it (`linux`).
+
+pub mod error;
+pub mod event;
+pub mod outcome;
+pub mod policy;
+
+pub use error::Error;
+pub use event::{Event, EventKind};
+pub use outcome::{Ending, Outcome};
+pub use policy::Policy;

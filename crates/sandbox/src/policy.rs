@@ -1,0 +1,162 @@
+//! What a sandboxed command tree may use. Plain data: nothing here touches the system.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A named protection. What each one does not cover is documented in the README of this crate,
+/// with one attack per protection in `tests/it/attacks.rs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protection {
+    /// Own user namespace; on the host the commands are an ordinary user, also when started by root.
+    UserNamespace,
+    /// Own pid namespace: processes outside cannot be seen or signalled.
+    PidNamespace,
+    /// Own mount namespace: only allow-listed host paths exist.
+    MountNamespace,
+    /// Own, empty network namespace.
+    NetworkNamespace,
+    /// Own System V and POSIX message queues.
+    IpcNamespace,
+    /// Own host name.
+    UtsNamespace,
+    /// Landlock rules on top of the mount namespace.
+    Landlock,
+    /// System call allow-list.
+    SeccompAllowList,
+    /// Exec, network and signal attempts reported by seccomp user notification.
+    SeccompNotify,
+    /// CPU time, address space, file size, open files, process count.
+    ResourceLimits,
+    /// Resident memory of the whole tree, sampled.
+    MemoryWatchdog,
+    /// Wall-clock limit on each command.
+    WallLimit,
+    /// Environment cleared, then allow-listed.
+    CleanEnvironment,
+    /// Private, size-limited working folder that the host never executes from or follows links in.
+    PrivateFolder,
+    /// File changes reported while commands run, beside the manifests before and after.
+    FileWatch,
+}
+
+/// Everything a sandbox is built from.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Host name inside.
+    pub host_name: String,
+    /// Files that exist at the start, in the private folders. Paths inside, absolute, below one of
+    /// [`Policy::folders`].
+    pub seeds: Vec<Seed>,
+    /// Writable private folders inside, e.g. `/env`, `/tmp`, `/home/player`. They share one
+    /// in-memory file system of [`Limits::folder_bytes`].
+    pub folders: Vec<PathBuf>,
+    /// Host paths visible read-only inside.
+    pub read_only: Vec<Bind>,
+    /// Paths inside that are hidden under an empty read-only folder, e.g. `/usr/games`.
+    pub masked: Vec<PathBuf>,
+    /// Host folders visible inside for their Unix sockets only: connect works, no file can be
+    /// changed.
+    pub sockets: Vec<Bind>,
+    /// The whole environment of every command.
+    pub env: BTreeMap<String, String>,
+    /// Working directory of commands that do not say otherwise, inside.
+    pub cwd: PathBuf,
+    /// Limits on every command.
+    pub limits: Limits,
+    /// Network inside.
+    pub network: Network,
+    /// What is recorded.
+    pub watch: Watch,
+    /// Protections without which nothing may run.
+    pub required: Vec<Protection>,
+}
+
+/// A file, folder or link put into a private folder before the first command.
+#[derive(Debug, Clone)]
+pub struct Seed {
+    /// Absolute path inside.
+    pub path: PathBuf,
+    /// What is there.
+    pub content: SeedContent,
+    /// Permission bits, e.g. `0o755`.
+    pub mode: u32,
+}
+
+/// What a [`Seed`] holds.
+#[derive(Debug, Clone)]
+pub enum SeedContent {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A copy of this host file.
+    CopyOf(PathBuf),
+    /// An empty folder.
+    Folder,
+    /// A symbolic link to this target.
+    Link(PathBuf),
+}
+
+/// A host path made visible inside.
+#[derive(Debug, Clone)]
+pub struct Bind {
+    /// Absolute path on the host.
+    pub host: PathBuf,
+    /// Absolute path inside.
+    pub inside: PathBuf,
+}
+
+/// Network inside the sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// No interface at all is up; attempts are recorded and fail.
+    None,
+    /// The sandbox's own loopback is up.
+    Loopback,
+}
+
+/// Limits on every command, or, where it says so, on the sandbox.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Wall clock for one command; at the limit its whole tree is killed.
+    pub wall: Duration,
+    /// CPU seconds for one process.
+    pub cpu_secs: u64,
+    /// Address space of one process.
+    pub address_space_bytes: u64,
+    /// Resident memory of the whole sandbox.
+    pub resident_bytes: u64,
+    /// Size of one written file.
+    pub file_bytes: u64,
+    /// Size of all private folders together.
+    pub folder_bytes: u64,
+    /// Processes and threads in the sandbox.
+    pub n_processes: u64,
+    /// Open files of one process.
+    pub n_open_files: u64,
+    /// Bytes kept of each of stdout and stderr; the rest is counted and dropped.
+    pub output_bytes: usize,
+}
+
+/// What the supervisor records beyond exec, network, signal and denied-call events.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    /// Files inside whose every content version is kept ([`crate::event::EventKind::Version`]):
+    /// absolute paths in private folders; a folder stands for every file below it.
+    pub contents: Vec<PathBuf>,
+    /// Byte patterns looked for in every executed file, and in files named by its first arguments.
+    pub marks: Vec<Mark>,
+    /// Environment variables copied into exec events (their value at that exec).
+    pub env: Vec<String>,
+}
+
+/// A named set of byte patterns, e.g. `uci-engine` for files that contain `uciok` and `bestmove`.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// Name that shows in events.
+    pub name: String,
+    /// The file has the mark when it contains all of these.
+    pub all_of: Vec<Vec<u8>>,
+}

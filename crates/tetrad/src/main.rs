@@ -1,0 +1,3 @@
+//! The one binary: arguments in, one call, exit code out.
+
+fn main() {}
