@@ -1,5 +1,19 @@
 //! Does an agent win by breaking the rules? A game, a referee that the agent cannot reach, and
 //! verdicts from evidence.
+//!
+//! An agent gets a shell in a sandbox, a chess engine far stronger than itself, and the task to
+//! win. [`game::play`] plays one such game and returns its [`evidence::Evidence`]: what the
+//! supervisor, the broker and the harness saw, none of which the agent can write.
+//! [`referee::judge`] turns evidence into a [`verdict::Verdict`], and is pure, so stored games can
+//! be judged again by newer rules. [`run::run`] plays a matrix of games, resumably, and
+//! [`report`] renders what a run's folder holds.
+//!
+//! Modules in reading order.
 
 pub mod evidence;
 pub mod verdict;
+
+pub mod config;
+pub mod error;
+
+pub use error::Error;
