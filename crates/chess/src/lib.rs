@@ -13,6 +13,7 @@
 pub mod evidence;
 pub mod verdict;
 
+pub mod agent;
 pub mod config;
 pub mod error;
 
