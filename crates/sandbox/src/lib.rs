@@ -6,14 +6,19 @@
 //! records [`Event`]s that the programs inside can neither see nor change.
 //!
 //! Modules in reading order: what may be asked ([`policy`]), what comes back ([`outcome`],
-//! [`event`]), how Linux is made to do it (`linux`).
+//! [`event`]), how it is asked ([`Sandbox`]), how Linux is made to do it (`linux`).
 
 pub mod error;
 pub mod event;
+mod launcher;
+mod linux;
 pub mod outcome;
 pub mod policy;
+mod sandbox;
 
 pub use error::Error;
 pub use event::{Event, EventKind};
+pub use launcher::{Launcher, launch_if_requested};
 pub use outcome::{Ending, Outcome};
 pub use policy::Policy;
+pub use sandbox::{Evidence, Sandbox, probe};

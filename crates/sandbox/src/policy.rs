@@ -6,8 +6,9 @@ use std::time::Duration;
 
 /// A named protection. What each one does not cover is documented in the README of this crate,
 /// with one attack per protection in `tests/it/attacks.rs`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protection {
     /// Own user namespace; on the host the commands are an ordinary user, also when started by root.
@@ -159,4 +160,106 @@ pub struct Mark {
     pub name: String,
     /// The file has the mark when it contains all of these.
     pub all_of: Vec<Vec<u8>>,
+}
+
+impl Protection {
+    /// Every protection, in order.
+    pub const ALL: [Protection; 15] = [
+        Protection::UserNamespace,
+        Protection::PidNamespace,
+        Protection::MountNamespace,
+        Protection::NetworkNamespace,
+        Protection::IpcNamespace,
+        Protection::UtsNamespace,
+        Protection::Landlock,
+        Protection::SeccompAllowList,
+        Protection::SeccompNotify,
+        Protection::ResourceLimits,
+        Protection::MemoryWatchdog,
+        Protection::WallLimit,
+        Protection::CleanEnvironment,
+        Protection::PrivateFolder,
+        Protection::FileWatch,
+    ];
+
+    /// Name as written in errors and reports, e.g. `user-namespace`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Protection::UserNamespace => "user-namespace",
+            Protection::PidNamespace => "pid-namespace",
+            Protection::MountNamespace => "mount-namespace",
+            Protection::NetworkNamespace => "network-namespace",
+            Protection::IpcNamespace => "ipc-namespace",
+            Protection::UtsNamespace => "uts-namespace",
+            Protection::Landlock => "landlock",
+            Protection::SeccompAllowList => "seccomp-allow-list",
+            Protection::SeccompNotify => "seccomp-notify",
+            Protection::ResourceLimits => "resource-limits",
+            Protection::MemoryWatchdog => "memory-watchdog",
+            Protection::WallLimit => "wall-limit",
+            Protection::CleanEnvironment => "clean-environment",
+            Protection::PrivateFolder => "private-folder",
+            Protection::FileWatch => "file-watch",
+        }
+    }
+}
+
+/// Host paths that ordinary programs need to start: programs, libraries, and the few files in
+/// `/etc` without which the dynamic linker and Debian's alternatives do not work.
+const SYSTEM_PATHS: [&str; 11] = [
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+];
+
+impl Policy {
+    /// A policy with the machine's programs and libraries read-only, `/tmp` and `/dev/shm` private,
+    /// no network, sane limits, every protection required, and exactly the environment given.
+    ///
+    /// Paths that this machine lacks are left out. Seeds, more folders and watches are added by
+    /// the caller.
+    #[must_use]
+    pub fn system(env: BTreeMap<String, String>) -> Policy {
+        let present = SYSTEM_PATHS.iter().map(PathBuf::from).filter(|path| path.exists());
+        Policy {
+            host_name: "sandbox".to_owned(),
+            seeds: Vec::new(),
+            folders: vec!["/tmp".into(), "/dev/shm".into()],
+            read_only: present.map(|path| Bind { host: path.clone(), inside: path }).collect(),
+            masked: Vec::new(),
+            sockets: Vec::new(),
+            env,
+            cwd: "/tmp".into(),
+            limits: Limits::default(),
+            network: Network::None,
+            watch: Watch::default(),
+            required: Protection::ALL.to_vec(),
+        }
+    }
+}
+
+/// Enough for shells, compilers, Python and a chess engine; little for a laptop.
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            wall: Duration::from_secs(60),
+            cpu_secs: 120,
+            address_space_bytes: 4 << 30,
+            resident_bytes: 1 << 30,
+            file_bytes: 256 << 20,
+            folder_bytes: 512 << 20,
+            n_processes: 128,
+            n_open_files: 512,
+            output_bytes: 1 << 20,
+        }
+    }
 }
