@@ -8,10 +8,12 @@
 //! Modules in reading order: what may be asked ([`policy`]), what comes back ([`outcome`],
 //! [`event`]), how it is asked ([`Sandbox`]), how Linux is made to do it (`linux`).
 
+mod drive;
 pub mod error;
 pub mod event;
 mod launcher;
 mod linux;
+mod observe;
 pub mod outcome;
 pub mod policy;
 mod sandbox;
@@ -21,4 +23,4 @@ pub use event::{Event, EventKind};
 pub use launcher::{Launcher, launch_if_requested};
 pub use outcome::{Ending, Outcome};
 pub use policy::Policy;
-pub use sandbox::{Evidence, Sandbox, probe};
+pub use sandbox::{Canceller, Evidence, Sandbox, probe};

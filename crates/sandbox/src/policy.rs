@@ -44,7 +44,7 @@ pub enum Protection {
 }
 
 /// Everything a sandbox is built from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Policy {
     /// Host name inside.
     pub host_name: String,
@@ -76,7 +76,7 @@ pub struct Policy {
 }
 
 /// A file, folder or link put into a private folder before the first command.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Seed {
     /// Absolute path inside.
     pub path: PathBuf,
@@ -87,7 +87,7 @@ pub struct Seed {
 }
 
 /// What a [`Seed`] holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub enum SeedContent {
     /// These bytes.
     Bytes(Vec<u8>),
@@ -100,7 +100,7 @@ pub enum SeedContent {
 }
 
 /// A host path made visible inside.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Bind {
     /// Absolute path on the host.
     pub host: PathBuf,
@@ -119,7 +119,7 @@ pub enum Network {
 }
 
 /// Limits on every command, or, where it says so, on the sandbox.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Wall clock for one command; at the limit its whole tree is killed.
     pub wall: Duration,
@@ -142,7 +142,7 @@ pub struct Limits {
 }
 
 /// What the supervisor records beyond exec, network, signal and denied-call events.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Watch {
     /// Files inside whose every content version is kept ([`crate::event::EventKind::Version`]):
     /// absolute paths in private folders; a folder stands for every file below it.
@@ -154,7 +154,7 @@ pub struct Watch {
 }
 
 /// A named set of byte patterns, e.g. `uci-engine` for files that contain `uciok` and `bestmove`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Mark {
     /// Name that shows in events.
     pub name: String,
@@ -244,6 +244,33 @@ impl Policy {
             watch: Watch::default(),
             required: Protection::ALL.to_vec(),
         }
+    }
+}
+
+impl Policy {
+    /// What contradicts itself, before anything is started.
+    pub(crate) fn check(&self) -> Result<(), crate::Error> {
+        let complain = |text: String| Err(crate::Error::Policy(text));
+        let binds = self.read_only.iter().chain(&self.sockets);
+        let insides = binds.map(|bind| &bind.inside).chain(&self.folders).chain(&self.masked);
+        for path in insides.chain(&self.watch.contents).chain([&self.cwd]) {
+            let plain = path.components().all(|part| {
+                matches!(part, std::path::Component::RootDir | std::path::Component::Normal(_))
+            });
+            if !path.is_absolute() || !plain || path.to_str().is_none() {
+                return complain(format!("`{}` is not a plain absolute path", path.display()));
+            }
+        }
+        let private = |path: &PathBuf| self.folders.iter().any(|at| path.starts_with(at));
+        for path in self.seeds.iter().map(|seed| &seed.path).chain(&self.watch.contents) {
+            if !private(path) {
+                return complain(format!("`{}` is in no private folder", path.display()));
+            }
+        }
+        if self.host_name.is_empty() || self.host_name.len() > 63 {
+            return complain(format!("`{}` is no host name", self.host_name));
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,172 @@
+//! What the harness and the process inside say to each other: JSON, one message a packet.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::fd;
+use super::probe::Report;
+use crate::policy::Policy;
+
+/// Longest message sent inline; longer ones travel in an anonymous file.
+const LONGEST_INLINE: usize = 32 * 1024;
+
+/// First message to the launcher. Descriptors: assistance socket, announcement socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Setup {
+    /// The policy, without what only the supervisor needs.
+    pub(crate) policy: Policy,
+}
+
+/// Harness to first process.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// Run a command. Descriptors: its stdin, stdout, stderr.
+    Run(Run),
+    /// Run the self-observation in place of a command. Descriptors likewise.
+    Probe {
+        /// Whether to ask for seccomp notifications.
+        notify: bool,
+    },
+    /// Kill the tree of the running command.
+    Kill,
+}
+
+/// A command.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// Program and arguments.
+    pub(crate) argv: Vec<String>,
+    /// Working folder inside.
+    pub(crate) cwd: PathBuf,
+    /// Whether to ask for seccomp notifications.
+    pub(crate) notify: bool,
+}
+
+/// Launcher or first process to harness.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    /// The sandbox stands. Descriptors: its root folder, its `/proc`.
+    Ready(Built),
+    /// It could not be built.
+    Failed {
+        /// Name of the protection that failed, where it was one.
+        protection: Option<String>,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The command's process exists.
+    Started {
+        /// Pid inside.
+        pid: i32,
+    },
+    /// The command's process has ended.
+    Ended {
+        /// Status as of waitpid(2).
+        status: i32,
+    },
+}
+
+/// What the launcher and the first process learned while building.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Built {
+    /// Why there is no own network namespace, if there is none; likewise below.
+    pub(crate) network: Option<String>,
+    /// Message queues.
+    pub(crate) ipc: Option<String>,
+    /// Host name.
+    pub(crate) uts: Option<String>,
+    /// Landlock: what was answered, or why not.
+    pub(crate) landlock: Option<Result<String, String>>,
+    /// Names of the environment variables that the launcher was started with.
+    pub(crate) environment: Vec<String>,
+}
+
+/// Process about to become a command, to supervisor. Descriptor: its seccomp listener.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Announcement {
+    /// The file it will execute, as found along `PATH`.
+    pub(crate) path: String,
+    /// Its arguments.
+    pub(crate) argv: Vec<String>,
+    /// Its working folder.
+    pub(crate) cwd: String,
+}
+
+/// Supervisor to first process, on the assistance socket. Each is answered by one [`Assisted`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Assist {
+    /// Open the file behind the descriptor for reading, although its mode forbids it.
+    Open {
+        /// Whether it is a folder.
+        folder: bool,
+    },
+    /// Add the folder behind the second descriptor to the inotify group that is the first.
+    Watch {
+        /// Events wanted.
+        mask: u32,
+    },
+    /// Kill every process but the first.
+    KillAll,
+}
+
+/// Answer to [`Assist`]: a number or an error; with a descriptor for [`Assist::Open`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Assisted {
+    /// Watch descriptor, or 0.
+    pub(crate) value: i32,
+    /// Error number, or 0.
+    pub(crate) errno: i32,
+}
+
+/// What the probing process sends back on its standard output.
+pub(crate) type ProbeReport = Report;
+
+/// Sends `message`.
+pub(crate) fn send<T: Serialize>(
+    socket: BorrowedFd<'_>,
+    message: &T,
+    fds: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    let text = serde_json::to_vec(message)?;
+    if text.len() <= LONGEST_INLINE {
+        return fd::send(socket, &text, fds);
+    }
+    let file = fd::memory_file(&text)?;
+    let mut all = vec![file.as_fd()];
+    all.extend_from_slice(fds);
+    fd::send(socket, b"@", &all)
+}
+
+/// Receives a message; `None` when the other end is closed.
+pub(crate) fn receive<T: DeserializeOwned>(
+    socket: BorrowedFd<'_>,
+) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    let mut buffer = vec![0; LONGEST_INLINE];
+    let Some((count, mut fds)) = fd::receive(socket, &mut buffer)? else {
+        return Ok(None);
+    };
+    if &buffer[..count] != b"@" {
+        return Ok(Some((serde_json::from_slice(&buffer[..count])?, fds)));
+    }
+    if fds.is_empty() {
+        return Err(io::Error::other("message without its file"));
+    }
+    let file = std::fs::File::from(fds.remove(0));
+    let mut text = Vec::new();
+    let mut offset = 0;
+    loop {
+        // Read by position: the sender's offset is at the end of the shared file.
+        match std::os::unix::fs::FileExt::read_at(&file, &mut buffer, offset)? {
+            0 => break,
+            count => {
+                text.extend_from_slice(&buffer[..count]);
+                offset += count as u64;
+            }
+        }
+    }
+    Ok(Some((serde_json::from_slice(&text)?, fds)))
+}
