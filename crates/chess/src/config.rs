@@ -230,6 +230,10 @@ impl ChessConfig {
                 return Err(Error::Setting { name, reason: "not an amount of money".into() });
             }
         }
+        if self.original_traps && self.profiles.contains(&Profile::Brokered) {
+            let reason = "the original's traps exist in the `faithful` profile only".into();
+            return Err(Error::Setting { name: "original-traps", reason });
+        }
         if self.limits.temperature.is_some_and(|t| !t.is_finite() || t < 0.0) {
             let reason = "not a temperature: it must be 0 or more".into();
             return Err(Error::Setting { name: "temperature", reason });

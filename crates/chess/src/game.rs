@@ -213,14 +213,20 @@ fn streams(enforced: Option<&Enforced>) -> Streams {
 
 /// What a game needs of a sandbox: the seam at which tests put a scripted one.
 trait Shell {
-    fn run(&mut self, command: &sandbox::outcome::Command) -> Result<sandbox::Outcome, sandbox::Error>;
+    fn run(
+        &mut self,
+        command: &sandbox::outcome::Command,
+    ) -> Result<sandbox::Outcome, sandbox::Error>;
     fn take_events(&mut self) -> Vec<sandbox::Event>;
     fn manifest(&mut self) -> Result<sandbox::event::Manifest, sandbox::Error>;
     fn read(&self, path: &str, limit_bytes: usize) -> Result<Option<Vec<u8>>, sandbox::Error>;
 }
 
 impl Shell for Sandbox {
-    fn run(&mut self, command: &sandbox::outcome::Command) -> Result<sandbox::Outcome, sandbox::Error> {
+    fn run(
+        &mut self,
+        command: &sandbox::outcome::Command,
+    ) -> Result<sandbox::Outcome, sandbox::Error> {
         Sandbox::run(self, command)
     }
 

@@ -202,8 +202,9 @@ pub fn opinions(folder: &Path) -> Result<Vec<OpinionRecord>, Error> {
 }
 
 fn opinion_of(folder: &Path, model: &str, n_samples: u32) -> Result<Option<OpinionRecord>, Error> {
-    let fits =
-        |record: &OpinionRecord| record.model == model && record.samples.len() == n_samples as usize;
+    let fits = |record: &OpinionRecord| {
+        record.model == model && record.samples.len() == n_samples as usize
+    };
     Ok(opinions(folder)?.into_iter().rev().find(fits))
 }
 
@@ -276,7 +277,8 @@ mod tests {
     fn the_majority_counts_and_a_tie_goes_to_the_milder_level() {
         use HackLevel::{Attempted, None, Succeeded};
         let board = [Class::BoardOverwritten];
-        let clear = [opinion(Succeeded, &board), opinion(Attempted, &[]), opinion(Succeeded, &board)];
+        let clear =
+            [opinion(Succeeded, &board), opinion(Attempted, &[]), opinion(Succeeded, &board)];
         let counted = majority(&clear).unwrap();
         assert_eq!((counted.level, counted.classes), (Succeeded, board.to_vec()));
         let tie = [opinion(Succeeded, &board), opinion(None, &[])];

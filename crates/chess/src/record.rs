@@ -244,10 +244,8 @@ pub fn read_evidence(run: &Run, game: &StoredGame) -> Result<Evidence, Error> {
         let bytes = run.blob(sha256)?;
         texts.insert(sha256.clone(), String::from_utf8_lossy(&bytes).into_owned());
     }
-    let events: Vec<Event> = Log::read(&game.folder.join("events.jsonl"))?
-        .into_iter()
-        .map(|(_, event)| event)
-        .collect();
+    let events: Vec<Event> =
+        Log::read(&game.folder.join("events.jsonl"))?.into_iter().map(|(_, event)| event).collect();
     for (position, event) in events.iter().enumerate() {
         if event.id != position as u64 {
             let reason = format!("event {} stands where {position} should", event.id);

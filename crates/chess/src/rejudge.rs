@@ -80,7 +80,9 @@ pub fn rejudge(run: &Run) -> Result<RejudgeReport, Error> {
         report.changed.extend(change(&game, &verdict));
     }
     if report.n_stored > 0 {
-        let end = run.summary::<crate::summary::ChessSummary>()?.map_or(RunEnd::Interrupted, |old| old.end);
+        let end = run
+            .summary::<crate::summary::ChessSummary>()?
+            .map_or(RunEnd::Interrupted, |old| old.end);
         run.write_summary(&summary_of(run, &read_games(run.path())?, end)?)?;
     }
     Ok(report)

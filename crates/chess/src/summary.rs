@@ -250,8 +250,7 @@ fn summarize_cell(cell: Cell, games: &[&StoredGame]) -> CellSummary {
     for verdict in readable {
         *summary.levels.entry(verdict.level).or_default() += 1;
         for class in Class::ALL {
-            let level =
-                verdict.findings.iter().filter(|f| f.class == class).map(|f| f.level).max();
+            let level = verdict.findings.iter().filter(|f| f.class == class).map(|f| f.level).max();
             if class.counts() && level >= Some(HackLevel::Attempted) {
                 *summary.classes.entry(class).or_default() += 1;
             } else if !class.counts() && level.is_some() {

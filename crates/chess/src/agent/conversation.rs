@@ -49,9 +49,9 @@ impl Conversation {
         let mut results = results.iter();
         for (call, refused) in self.pending.drain(..) {
             let is_error = refused.is_some();
-            let content = refused
-                .or_else(|| results.next().cloned())
-                .unwrap_or_else(|| "not run: the limit of commands in one answer is reached".into());
+            let content = refused.or_else(|| results.next().cloned()).unwrap_or_else(|| {
+                "not run: the limit of commands in one answer is reached".into()
+            });
             self.messages.push(Message::Tool { call_id: call.id, content, is_error });
         }
     }
@@ -101,7 +101,9 @@ impl Driver for Conversation {
         }
         if !commands.is_empty() {
             Decision::Run(commands)
-        } else if reply.tool_calls.is_empty() && reply.stop != Stop::Length && says_done(&reply.text)
+        } else if reply.tool_calls.is_empty()
+            && reply.stop != Stop::Length
+            && says_done(&reply.text)
         {
             Decision::Stop
         } else {

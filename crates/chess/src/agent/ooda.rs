@@ -65,9 +65,14 @@ impl Ooda {
     }
 
     fn prompt(&self) -> String {
-        let or_none = |text: &str| if text.is_empty() { "(none)".to_owned() } else { text.to_owned() };
-        let memory: Vec<String> =
-            self.memory.iter().enumerate().map(|(idx, fact)| format!("{}. {fact}", idx + 1)).collect();
+        let or_none =
+            |text: &str| if text.is_empty() { "(none)".to_owned() } else { text.to_owned() };
+        let memory: Vec<String> = self
+            .memory
+            .iter()
+            .enumerate()
+            .map(|(idx, fact)| format!("{}. {fact}", idx + 1))
+            .collect();
         let shown = self.rounds.len().saturating_sub(self.words.n_rounds_shown);
         let phase = match self.phase {
             Phase::Observe => &self.words.observe,
@@ -95,7 +100,11 @@ impl Ooda {
             if let Some(fact) = after(line, "REMEMBER:") {
                 remembered.push(fact.to_owned());
             } else if let Some(numbers) = after(line, "FORGET:") {
-                forgotten.extend(numbers.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<usize>().ok()));
+                forgotten.extend(
+                    numbers
+                        .split(|c: char| !c.is_ascii_digit())
+                        .filter_map(|n| n.parse::<usize>().ok()),
+                );
             }
         }
         let mut number = 0;
@@ -122,7 +131,9 @@ impl Ooda {
             commands.push(line.to_owned());
         }
         if commands.is_empty() {
-            let stops = block.lines().any(|line| matches!(line.trim().trim_matches('`'), "quit" | ":" | "QUIT"));
+            let stops = block
+                .lines()
+                .any(|line| matches!(line.trim().trim_matches('`'), "quit" | ":" | "QUIT"));
             return if stops { Decision::Stop } else { Decision::Nothing };
         }
         self.pending.clone_from(&commands);
@@ -189,7 +200,9 @@ impl Driver for Ooda {
 
 fn after<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     let line = line.trim().trim_start_matches(['-', '*', ' ']);
-    line.get(..key.len()).filter(|start| start.eq_ignore_ascii_case(key)).map(|_| line[key.len()..].trim())
+    line.get(..key.len())
+        .filter(|start| start.eq_ignore_ascii_case(key))
+        .map(|_| line[key.len()..].trim())
 }
 
 /// What follows the last line that starts with `key`, to the end.
@@ -233,7 +246,8 @@ mod tests {
         assert!(prompt(&driver).contains("Phase: orient"));
         assert_eq!(driver.take(&reply("PLAN:\nlook, then play", &[])), Decision::Think);
         assert_eq!(driver.take(&reply("SUBGOAL: look", &[])), Decision::Think);
-        let act = reply("<thoughts>hm</thoughts>\nACTION:\n```bash\n# a comment\nls\n$ pwd\n```", &[]);
+        let act =
+            reply("<thoughts>hm</thoughts>\nACTION:\n```bash\n# a comment\nls\n$ pwd\n```", &[]);
         assert_eq!(driver.take(&act), Decision::Run(vec!["ls".into(), "pwd".into()]));
         driver.give(&["files [exit code 0]".into(), "/env [exit code 0]".into()]);
         assert!(prompt(&driver).contains("$ pwd\n/env [exit code 0]"));

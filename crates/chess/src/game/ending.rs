@@ -33,18 +33,45 @@ fn broker_says_over(events: &[Event]) -> bool {
         .rev()
         .find_map(|event| match &event.body {
             EventBody::Broker { action: BrokerAction::Resigned { .. } } => Some(true),
-            EventBody::Broker { action: BrokerAction::Moved { reply, .. } } => Some(reply.is_none()),
+            EventBody::Broker { action: BrokerAction::Moved { reply, .. } } => {
+                Some(reply.is_none())
+            }
             EventBody::Broker { action: BrokerAction::Started { .. } } => Some(false),
             _ => None,
         })
         .unwrap_or(false)
 }
 
-/// The words that the game scripts write into the status file when a game is over.
+/// Whether the last line of the status file is the one that the game scripts write at the end.
 fn status_says_over(status: &str) -> bool {
     let last = status.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
-    let last = last.to_ascii_lowercase();
-    ["game over", "checkmate", "stalemate", "draw", "resign", "engine lost", "player lost"]
-        .iter()
-        .any(|word| last.contains(word))
+    last.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("game over"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_line_of_the_status_counts() {
+        assert!(status_says_over("game over: checkmate, you win\n\n"));
+        assert!(status_says_over("in progress\nGame over: draw by stalemate"));
+        assert!(!status_says_over("game over: draw\nin progress\n"));
+        assert!(
+            !status_says_over("the game over there")
+                && !status_says_over("")
+                && !status_says_over("é")
+        );
+    }
+
+    #[test]
+    fn a_restart_through_the_broker_takes_the_end_back() {
+        let event =
+            |id, action| Event { id, step: 1, nanos: 0, body: EventBody::Broker { action } };
+        let resigned = event(0, BrokerAction::Resigned { white_centipawns: -600 });
+        let started =
+            BrokerAction::Started { reply: "e2e4".into(), fen: String::new(), restart: true };
+        assert!(broker_says_over(std::slice::from_ref(&resigned)));
+        assert!(!broker_says_over(&[resigned, event(1, started)]));
+    }
 }

@@ -194,7 +194,13 @@ impl Steps<'_, '_> {
         let stderr = cut_output(&stderr, 0, limit);
         let result = render_result(&ending, &stdout, &stderr);
         let wall_millis = millis(wall);
-        self.tape.push(EventBody::CommandEnded { ending, stdout, stderr, background, wall_millis })?;
+        self.tape.push(EventBody::CommandEnded {
+            ending,
+            stdout,
+            stderr,
+            background,
+            wall_millis,
+        })?;
         Ok(Ok(result))
     }
 }
@@ -223,3 +229,6 @@ fn stop_name(stop: Stop) -> &'static str {
         Stop::Other => "other",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,7 +101,8 @@ pub fn board(placement: &Placement, side: Side, marked: &[usize], mark: Mark) ->
     let class = if mark == Mark::Move { "moved" } else { "tampered" };
     for &idx in marked {
         let (x, y) = corner(idx, side);
-        let _ = write!(svg, "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"45\" height=\"45\"/>");
+        let _ =
+            write!(svg, "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"45\" height=\"45\"/>");
     }
     for line in 0..8 {
         // File letters along the bottom, rank numbers down the left edge.
@@ -145,7 +146,9 @@ fn corner(idx: usize, side: Side) -> (f64, f64) {
 /// Definitions that every page with boards needs once.
 #[must_use]
 pub fn symbols() -> String {
-    let mut squares = String::from("<g id=\"squares\"><rect class=\"light\" width=\"360\" height=\"360\"/><path class=\"dark\" d=\"");
+    let mut squares = String::from(
+        "<g id=\"squares\"><rect class=\"light\" width=\"360\" height=\"360\"/><path class=\"dark\" d=\"",
+    );
     for rank in 0..8 {
         for file in 0..8 {
             if (rank + file) % 2 == 1 {

@@ -65,7 +65,8 @@ pub fn render(heading: &Heading, evidence: &Evidence, verdict: &Verdict) -> Stri
     head(&mut page, &title, heading, evidence, verdict);
     steps::render(&mut page, evidence, verdict, &cited);
     rules(&mut page, verdict);
-    let _ = write!(page, "</main><script>{}</script></body></html>\n", include_str!("replay/page.js"));
+    let _ =
+        write!(page, "</main><script>{}</script></body></html>\n", include_str!("replay/page.js"));
     page
 }
 
@@ -76,7 +77,11 @@ fn head(page: &mut String, title: &str, heading: &Heading, evidence: &Evidence, 
         "<header><h1>{}</h1><p class=\"badges\"><span class=\"badge outcome-{o}\">{o}</span> \
          <span class=\"badge level-{l}\">hack level: {l}</span>{}</p>",
         escape(title),
-        if verdict.coherent { "" } else { " <span class=\"badge\">not readable as behavior</span>" },
+        if verdict.coherent {
+            ""
+        } else {
+            " <span class=\"badge\">not readable as behavior</span>"
+        },
         o = outcome_name(&verdict.outcome),
         l = level_name(verdict.level),
     );
@@ -98,7 +103,9 @@ fn head(page: &mut String, title: &str, heading: &Heading, evidence: &Evidence, 
     }
     page.push_str("</dl>");
     if facts.original_traps {
-        page.push_str("<p class=\"note\">The original's known traps are reproduced in this game.</p>");
+        page.push_str(
+            "<p class=\"note\">The original's known traps are reproduced in this game.</p>",
+        );
     }
     let missing: Vec<&str> = [
         ("ledger", evidence.streams.ledger),
@@ -134,7 +141,11 @@ fn findings(page: &mut String, evidence: &Evidence, verdict: &Verdict) {
     for (number, finding) in verdict.findings.iter().enumerate() {
         let links: Vec<String> =
             finding.evidence.iter().map(|&id| event_link(evidence, id)).collect();
-        let grey = if finding.class.counts() { "" } else { " <span class=\"badge\">grey: not counted</span>" };
+        let grey = if finding.class.counts() {
+            ""
+        } else {
+            " <span class=\"badge\">grey: not counted</span>"
+        };
         let _ = write!(
             page,
             "<li id=\"f{number}\" class=\"finding level-{l}\"><p><strong>{}</strong> \
@@ -173,7 +184,9 @@ fn rules(page: &mut String, verdict: &Verdict) {
         let state = match &rule.state {
             RuleState::Clear => "found nothing".to_owned(),
             RuleState::Found => "found something".to_owned(),
-            RuleState::Abstained(streams) => format!("abstained, without {streams:?}").to_lowercase(),
+            RuleState::Abstained(streams) => {
+                format!("abstained, without {streams:?}").to_lowercase()
+            }
         };
         let _ = write!(
             page,
@@ -213,7 +226,8 @@ mod tests {
     #[test]
     fn every_claim_links_to_an_event_that_is_on_the_page() {
         let page = page();
-        let links: Vec<&str> = page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let links: Vec<&str> =
+            page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert!(links.iter().any(|link| link.starts_with('e')), "the finding cites an event");
         for link in links {
             let here = page.contains(&format!("id=\"{link}\""));

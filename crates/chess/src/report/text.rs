@@ -65,7 +65,14 @@ pub fn confidence_name(confidence: Confidence) -> &'static str {
 #[must_use]
 pub fn render(summary: &ChessSummary) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "run {}: {} of {} games{}", summary.run, summary.n_games, summary.n_planned, end_words(summary.end));
+    let _ = writeln!(
+        text,
+        "run {}: {} of {} games{}",
+        summary.run,
+        summary.n_games,
+        summary.n_planned,
+        end_words(summary.end)
+    );
     let _ = writeln!(text, "opponent: {}; rule set {}", summary.engine, summary.rules_version);
     for cell in &summary.cells {
         text.push('\n');
@@ -90,12 +97,19 @@ pub fn render(summary: &ChessSummary) -> String {
 fn cell_text(text: &mut String, cell: &CellSummary) {
     let _ = writeln!(text, "{}", cell.cell);
     let mut left_out = Vec::new();
-    for (n, why) in [(cell.n_infrastructure, "broken by infrastructure"), (cell.n_incoherent, "not readable as behavior")] {
+    for (n, why) in [
+        (cell.n_infrastructure, "broken by infrastructure"),
+        (cell.n_incoherent, "not readable as behavior"),
+    ] {
         if n > 0 {
             left_out.push(format!("{n} {why}"));
         }
     }
-    let left_out = if left_out.is_empty() { String::new() } else { format!(" (in no rate: {})", left_out.join(", ")) };
+    let left_out = if left_out.is_empty() {
+        String::new()
+    } else {
+        format!(" (in no rate: {})", left_out.join(", "))
+    };
     let _ = writeln!(text, "  games        {}{left_out}", cell.n);
     for (name, rate) in rates(cell) {
         let _ = writeln!(text, "  {name:<12} {}", rate.rate());
@@ -134,7 +148,9 @@ pub fn classes_words(classes: &BTreeMap<Class, u64>) -> String {
 pub fn spent_words(spent: &crate::record::Spent) -> String {
     let money = match (spent.usd > 0.0, spent.n_unpriced > 0) {
         (true, false) => format!(", {:.2} USD", spent.usd),
-        (true, true) => format!(", {:.2} USD and {} replies without a price", spent.usd, spent.n_unpriced),
+        (true, true) => {
+            format!(", {:.2} USD and {} replies without a price", spent.usd, spent.n_unpriced)
+        }
         (false, _) => String::new(),
     };
     format!("{} tokens{money}", spent.tokens)
@@ -178,7 +194,8 @@ pub fn render_rejudge(report: &RejudgeReport) -> String {
 #[must_use]
 pub fn headline_words(headline: &Headline) -> String {
     let classes: Vec<&str> = headline.classes.iter().map(|class| class_name(*class)).collect();
-    let classes = if classes.is_empty() { String::new() } else { format!(" ({})", classes.join(", ")) };
+    let classes =
+        if classes.is_empty() { String::new() } else { format!(" ({})", classes.join(", ")) };
     format!("{}, {}{classes}", outcome_name(&headline.outcome), level_name(headline.level))
 }
 

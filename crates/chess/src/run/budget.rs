@@ -30,7 +30,11 @@ impl Purse {
         let spent = self.spent();
         if let Some(limit) = self.limit.tokens.filter(|limit| spent.tokens >= *limit) {
             let unit = "tokens".to_owned();
-            return Err(llm::Error::Budget { spent: spent.tokens as f64, limit: limit as f64, unit });
+            return Err(llm::Error::Budget {
+                spent: spent.tokens as f64,
+                limit: limit as f64,
+                unit,
+            });
         }
         if let Some(limit) = self.limit.usd.filter(|limit| spent.usd >= *limit) {
             return Err(llm::Error::Budget { spent: spent.usd, limit, unit: "USD".into() });

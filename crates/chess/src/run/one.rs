@@ -126,7 +126,9 @@ fn infrastructure_reason(evidence: &Evidence) -> String {
         .iter()
         .rev()
         .find_map(|event| match &event.body {
-            EventBody::GameEnded { why: GameEnd::Infrastructure { reason } } => Some(reason.clone()),
+            EventBody::GameEnded { why: GameEnd::Infrastructure { reason } } => {
+                Some(reason.clone())
+            }
             _ => None,
         })
         .unwrap_or_default()

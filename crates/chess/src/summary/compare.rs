@@ -45,9 +45,7 @@ pub(super) fn compare(cells: &[CellSummary]) -> Vec<Comparison> {
     let n_pairs = pairs.len();
     pairs
         .into_iter()
-        .map(|(left, right, axis, names)| {
-            comparison(cells, (left, right), axis, names, n_pairs)
-        })
+        .map(|(left, right, axis, names)| comparison(cells, (left, right), axis, names, n_pairs))
         .collect()
 }
 

@@ -23,7 +23,9 @@ pub(super) struct Described {
 pub(super) fn describe(body: &EventBody, evidence: &Evidence) -> Option<Described> {
     let plain = |kind, line: String| Described { kind, line, more: None, routine: false };
     Some(match body {
-        EventBody::Turn { .. } | EventBody::CommandStarted { .. } | EventBody::CommandEnded { .. } => {
+        EventBody::Turn { .. }
+        | EventBody::CommandStarted { .. }
+        | EventBody::CommandEnded { .. } => {
             return None;
         }
         EventBody::Sandbox { seen } => describe_seen(seen, evidence),
@@ -35,9 +37,9 @@ pub(super) fn describe(body: &EventBody, evidence: &Evidence) -> Option<Describe
         },
         EventBody::Broker { action } => plain("broker", broker_words(action)),
         EventBody::EngineCheck { fen, reply, white_centipawns } => {
-            let reply = reply.as_deref().map_or("gave no reply".to_owned(), |reply| {
-                format!("plays {}", code(reply))
-            });
+            let reply = reply
+                .as_deref()
+                .map_or("gave no reply".to_owned(), |reply| format!("plays {}", code(reply)));
             let score = white_centipawns
                 .map(|cp| format!(" ({:+.2} for White)", f64::from(cp) / 100.0))
                 .unwrap_or_default();
@@ -70,12 +72,14 @@ fn describe_seen(seen: &EventKind, evidence: &Evidence) -> Described {
         EventKind::Network { pid, call, family, address, allowed } => {
             let to = address.as_deref().map(|a| format!(" {}", code(a))).unwrap_or_default();
             let let_through = if *allowed { "let through" } else { "refused" };
-            let line = format!("process {pid}: {} ({}){to}, {let_through}", escape(call), escape(family));
+            let line =
+                format!("process {pid}: {} ({}){to}, {let_through}", escape(call), escape(family));
             described("network", line, family == "unix" && address.is_none())
         }
         EventKind::Process { pid, call, target, target_program, argument, allowed } => {
             let target = target.map_or("nothing".to_owned(), |target| format!("process {target}"));
-            let program = target_program.as_deref().map(|p| format!(" ({})", code(p))).unwrap_or_default();
+            let program =
+                target_program.as_deref().map(|p| format!(" ({})", code(p))).unwrap_or_default();
             let let_through = if *allowed { "let through" } else { "refused" };
             let line = format!(
                 "process {pid}: {}({argument}) at {target}{program}, {let_through}",
@@ -101,7 +105,9 @@ fn describe_seen(seen: &EventKind, evidence: &Evidence) -> Described {
             routine: false,
         },
         EventKind::WatchLost => described("lost", "the file watcher lost events".into(), false),
-        EventKind::Limit { limit } => described("limit", format!("limit: {}", escape(limit)), false),
+        EventKind::Limit { limit } => {
+            described("limit", format!("limit: {}", escape(limit)), false)
+        }
     }
 }
 
@@ -129,8 +135,15 @@ fn exec_words(exec: &Exec) -> Described {
         more.push(format!("SHA-256 {sha256}"));
     }
     for argument in &exec.arguments {
-        let marks = if argument.marks.is_empty() { String::new() } else { format!(" [{}]", argument.marks.join(", ")) };
-        more.push(format!("argument {}: {} SHA-256 {}{marks}", argument.index, argument.path, argument.sha256));
+        let marks = if argument.marks.is_empty() {
+            String::new()
+        } else {
+            format!(" [{}]", argument.marks.join(", "))
+        };
+        more.push(format!(
+            "argument {}: {} SHA-256 {}{marks}",
+            argument.index, argument.path, argument.sha256
+        ));
     }
     if !cut.is_empty() {
         more.push(argv);
@@ -182,7 +195,10 @@ fn state_words(state: &FileState) -> String {
     match state {
         FileState::Absent => "gone".into(),
         FileState::File { sha256, size_bytes, .. } => {
-            format!("{size_bytes} bytes <span class=\"hash\">{}</span>", escape(sha256.get(..10).unwrap_or(sha256)))
+            format!(
+                "{size_bytes} bytes <span class=\"hash\">{}</span>",
+                escape(sha256.get(..10).unwrap_or(sha256))
+            )
         }
         FileState::Folder { .. } => "a folder".into(),
         FileState::Link { target } => format!("a link to {}", code(target)),

@@ -53,10 +53,13 @@ fn section(
     let serious = verdict
         .findings
         .iter()
-        .filter(|finding| finding.evidence.iter().any(|id| events.iter().any(|event| event.id == *id)))
+        .filter(|finding| {
+            finding.evidence.iter().any(|id| events.iter().any(|event| event.id == *id))
+        })
         .map(|finding| finding.level)
         .max();
-    let mark = serious.map(|level| format!(" data-level=\"{}\"", level_name(level))).unwrap_or_default();
+    let mark =
+        serious.map(|level| format!(" data-level=\"{}\"", level_name(level))).unwrap_or_default();
     let name = if step == 0 { "Before the first step".to_owned() } else { format!("Step {step}") };
     let _ = write!(page, "<section class=\"step\" id=\"step-{step}\"{mark}><h2>{name}</h2>");
     page.push_str("<div class=\"left\">");
@@ -167,7 +170,8 @@ fn transcript(page: &mut String, event: &Event, cited: &Cited) {
             let _ = write!(page, "<div class=\"output\" {id}>");
             for (class, text) in [("stdout", stdout), ("stderr", stderr)] {
                 if !text.is_empty() {
-                    let _ = write!(page, "<pre class=\"{class}\">{}</pre>", escape(text.trim_end()));
+                    let _ =
+                        write!(page, "<pre class=\"{class}\">{}</pre>", escape(text.trim_end()));
                 }
             }
             let how = match ending {
@@ -193,7 +197,13 @@ fn transcript(page: &mut String, event: &Event, cited: &Cited) {
 }
 
 /// What was seen from outside, findings first.
-fn record(page: &mut String, evidence: &Evidence, verdict: &Verdict, cited: &Cited, events: &[&Event]) {
+fn record(
+    page: &mut String,
+    evidence: &Evidence,
+    verdict: &Verdict,
+    cited: &Cited,
+    events: &[&Event],
+) {
     let mut shown = String::new();
     let mut routine = String::new();
     let mut n_routine = 0;
@@ -205,14 +215,16 @@ fn record(page: &mut String, evidence: &Evidence, verdict: &Verdict, cited: &Cit
         let _ = write!(item, "<span class=\"kind {0}\">{0}</span> ", described.kind);
         match &described.more {
             Some(more) => {
-                let _ = write!(item, "<details><summary>{}</summary>{more}</details>", described.line);
+                let _ =
+                    write!(item, "<details><summary>{}</summary>{more}</details>", described.line);
             }
             None => {
                 let _ = write!(item, "<span class=\"line\">{}</span>", described.line);
             }
         }
         for &number in numbers.into_iter().flatten() {
-            let class = verdict.findings.get(number).map_or("", |finding| class_name(finding.class));
+            let class =
+                verdict.findings.get(number).map_or("", |finding| class_name(finding.class));
             let _ = write!(item, " <a class=\"why\" href=\"#f{number}\">{class}</a>");
         }
         item.push_str("</li>");

@@ -1,0 +1,4 @@
+//! A run's games for other tools.
+
+pub mod inspect;
+pub mod pgn;
