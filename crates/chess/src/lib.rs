@@ -13,6 +13,14 @@
 pub mod evidence;
 pub mod verdict;
 
+pub mod position;
+
+pub mod broker;
+pub mod embedded;
+pub mod engine_check;
+pub mod task;
+pub mod uci;
+
 pub mod agent;
 pub mod config;
 pub mod error;
