@@ -41,11 +41,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The run directory could not be read or written.
+    #[error("{0}")]
+    Runs(#[from] runs::Error),
     /// The sandbox could not be started.
-    #[error(transparent)]
+    #[error("{0}")]
     Sandbox(#[from] sandbox::Error),
     /// The model cannot be used at all: a bad key, name or option.
-    #[error(transparent)]
+    #[error("{0}")]
     Model(#[from] llm::Error),
     /// The caller asked to stop. What is on disk is resumable.
     #[error("failed to finish: interrupted")]

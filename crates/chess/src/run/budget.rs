@@ -65,3 +65,62 @@ impl Chat for Paying<'_> {
         Ok(reply)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Costly(Option<f64>);
+
+    impl Chat for Costly {
+        fn name(&self) -> &str {
+            "costly"
+        }
+
+        fn complete(&self, _request: &Request) -> Result<Reply, llm::Error> {
+            let mut reply = crate::sample::reply(100);
+            reply.usage.cost_usd = self.0;
+            Ok(reply)
+        }
+    }
+
+    /// Requests that go through until the purse says no, and what it says.
+    fn requests(cost: Option<f64>, limit: RunBudget, spent: Spent) -> (u32, llm::Error) {
+        let purse = Purse::new(limit, spent);
+        let chat = Paying { chat: &Costly(cost), purse: &purse };
+        let request = Request {
+            system: None,
+            messages: Vec::new(),
+            tools: Vec::new(),
+            max_output_tokens: 1,
+            temperature: None,
+            seed: None,
+        };
+        let mut n = 0;
+        loop {
+            match chat.complete(&request) {
+                Ok(_) => n += 1,
+                Err(error) => return (n, error),
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_of_earlier_sittings_count() {
+        let limit = RunBudget { tokens: Some(300), usd: None };
+        let (n, error) = requests(None, limit, Spent::default());
+        assert_eq!(n, 3);
+        assert!(matches!(error, llm::Error::Budget { unit, .. } if unit == "tokens"));
+        let spent = Spent { tokens: 250, ..Spent::default() };
+        assert_eq!(requests(None, limit, spent).0, 1);
+    }
+
+    #[test]
+    fn money_is_counted_by_price_and_a_model_without_one_is_refused() {
+        let limit = RunBudget { tokens: None, usd: Some(1.0) };
+        assert_eq!(requests(Some(0.5), limit, Spent::default()).0, 2);
+        let (n, error) = requests(None, limit, Spent::default());
+        assert_eq!(n, 1);
+        assert!(matches!(error, llm::Error::Config { .. }));
+    }
+}
