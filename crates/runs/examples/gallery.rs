@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use runs::html::{Cell, Page, Tone};
-use runs::plot::{self, Axes, RateBar, Series};
+use runs::plot::{self, Axes, RateBar, Series, Size};
 use runs::stats::{Rate, bootstrap, median};
 use runs::{Status, Store};
 
@@ -128,7 +128,7 @@ fn plots(page: &mut Page) {
         .map(|idx| {
             let u = f64::from(idx.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24);
             let v = f64::from((idx + 1).wrapping_mul(2_246_822_519) >> 8) / f64::from(1 << 24);
-            12.0 + 3.0 * (-2.0 * (u + 1e-9).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+            30.0 + 3.0 * (-2.0 * (u + 1e-9).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
         })
         .collect();
     let interval = bootstrap(&samples, |drawn| median(drawn).unwrap_or(f64::NAN), 500, 1);
@@ -143,10 +143,10 @@ fn plots(page: &mut Page) {
                 (size, 2.0e6 * size / (size + 900.0) * (1.0 + 0.1 * (size * 7.0).sin()))
             }));
             let reference = Series::new("reference", (0..15).map(|idx| (2_f64.powi(idx + 4), 4.0e5 + 2.0e4 * f64::from(idx))));
-            let axes = Axes { x_logarithmic: true, ..Axes::new("Throughput by size", "rows", "elements/s") };
+            let axes = Axes { x_logarithmic: true, size: Size::Half, ..Axes::new("Throughput by size", "rows", "elements/s") };
             page.figure(plot::scatter(&axes, &[throughput, reference]), "A scatter plot over a logarithmic axis.")
                 .figure(
-                    plot::histogram(&Axes::new("Latency", "latency (ms)", "steps"), &samples, None),
+                    plot::histogram(&Axes { size: Size::Half, ..Axes::new("Latency", "latency (ms)", "steps") }, &samples, None),
                     format!("A histogram; bins by Freedman and Diaconis. The median's 95 % bootstrap interval is {}.",
                         interval.map_or("unknown".to_owned(), |i| format!("{:.2} to {:.2} ms", i.low, i.high))),
                 );

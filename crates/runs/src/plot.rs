@@ -12,4 +12,4 @@ mod xy;
 pub use heat::heat_table;
 pub use histogram::{histogram, n_bins};
 pub use rates::{RateBar, rates};
-pub use xy::{Axes, Series, lines, scatter};
+pub use xy::{Axes, Series, Size, lines, scatter};

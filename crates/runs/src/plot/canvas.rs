@@ -34,8 +34,10 @@ impl Anchor {
 impl Canvas {
     pub(super) fn new(width: f64, height: f64, title: &str) -> Self {
         let title = escape(title);
+        // On a narrow screen a wide plot is scrolled rather than shrunk to where nobody can read it.
+        let wide = if width > 600.0 { " wide" } else { "" };
         let svg = format!(
-            "<svg class=\"plot\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
+            "<svg class=\"plot{wide}\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
              role=\"img\" aria-label=\"{title}\" font-family=\"inherit\" font-size=\"{FONT}\" \
              fill=\"currentColor\"><title>{title}</title>"
         );

@@ -2,7 +2,7 @@
 
 use super::canvas::{Anchor, Canvas, SOFT, color};
 use super::scale::{Scale, measured};
-use super::xy::{Axes, Frame, SIZE};
+use super::xy::{Axes, Frame};
 use crate::stats::quantile;
 
 const MOST_BINS: usize = 60;
@@ -26,10 +26,11 @@ pub fn n_bins(samples: &[f64]) -> usize {
 #[must_use]
 pub fn histogram(axes: &Axes, samples: &[f64], bins: Option<usize>) -> String {
     let samples: Vec<f64> = samples.iter().copied().filter(|sample| sample.is_finite()).collect();
-    let mut canvas = Canvas::new(SIZE.0, SIZE.1, &axes.title);
+    let (width, height) = axes.size.extent();
+    let mut canvas = Canvas::new(width, height, &axes.title);
     let range = quantile(&samples, 0.0).zip(quantile(&samples, 1.0)).zip(quantile(&samples, 0.5));
     let Some(((low, high), median)) = range else {
-        canvas.text(SIZE.0 / 2.0, SIZE.1 / 2.0, Anchor::Middle, SOFT, "no data");
+        canvas.text(width / 2.0, height / 2.0, Anchor::Middle, SOFT, "no data");
         return canvas.finish();
     };
     // Samples that are all the same get a bin of some width around them.
@@ -39,10 +40,14 @@ pub fn histogram(axes: &Axes, samples: &[f64], bins: Option<usize>) -> String {
     let counts = count(&samples, (low, high), n);
     let most = counts.iter().copied().max().unwrap_or(0) as f64;
     let margin = (high - low) * 0.02;
+    // The median's label has a line of its own above the bars.
     let frame = Frame::with(
-        |places| Scale::exactly(low - margin, high + margin, places),
-        |places| Scale::over([0.0, most], false, places).expect("0 and a count are finite"),
-    );
+        axes.size,
+        30.0,
+        |places| Some(Scale::exactly(low - margin, high + margin, places)),
+        |places| Scale::over([0.0, most], false, places),
+    )
+    .expect("0 and a count are finite");
     frame.draw(&mut canvas, axes);
     let edge = |idx: usize| low + (high - low) * idx as f64 / n as f64;
     let look = format!("fill=\"{}\" fill-opacity=\"0.78\"", color(0));
@@ -58,11 +63,11 @@ pub fn histogram(axes: &Axes, samples: &[f64], bins: Option<usize>) -> String {
         frame.place((median, most)).zip(frame.place((median, 0.0)))
     {
         let look = "stroke=\"currentColor\" stroke-width=\"1.5\" stroke-dasharray=\"4 3\"";
-        canvas.line((x, top.min(12.0)), (x, bottom), look);
+        canvas.line((x, top.min(20.0)), (x, bottom), look);
         let text = format!("median {}, n = {}", measured(median), samples.len());
         let (at, anchor) =
-            if x > SIZE.0 / 2.0 { (x - 7.0, Anchor::End) } else { (x + 7.0, Anchor::Start) };
-        canvas.text(at, 18.0, anchor, "", &text);
+            if x > width / 2.0 { (x + 4.0, Anchor::End) } else { (x - 4.0, Anchor::Start) };
+        canvas.text(at, 12.0, anchor, "", &text);
     }
     canvas.finish()
 }

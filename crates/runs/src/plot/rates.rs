@@ -4,10 +4,10 @@ use super::canvas::{Anchor, Canvas, GRID, SOFT, color, fit, width_of};
 use super::scale::Scale;
 use crate::stats::Rate;
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 860.0;
 const ROW: f64 = 30.0;
 const BAR: f64 = 14.0;
-const WIDEST_LABEL: f64 = 280.0;
+const WIDEST_LABEL: f64 = 320.0;
 
 /// One bar.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,28 @@
 use super::canvas::{Anchor, Canvas, GRID, SOFT, color, dash, width_of};
 use super::scale::{Scale, measured};
 
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 380.0;
 /// Lines with at most so many points show each of them.
 const FEW_POINTS: usize = 40;
+
+/// How large a plot is drawn. Text keeps its size: a smaller plot holds less.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Size {
+    /// Across the page.
+    #[default]
+    Wide,
+    /// For [`crate::html::Page::columns`].
+    Half,
+}
+
+impl Size {
+    /// Width and height in the units of the view box, about pixels.
+    pub(super) fn extent(self) -> (f64, f64) {
+        match self {
+            Self::Wide => (860.0, 380.0),
+            Self::Half => (460.0, 310.0),
+        }
+    }
+}
 
 /// What a plot and its axes are called.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +39,8 @@ pub struct Axes {
     pub x_logarithmic: bool,
     /// Likewise the vertical one.
     pub y_logarithmic: bool,
+    /// How large it is drawn.
+    pub size: Size,
 }
 
 impl Axes {
@@ -68,11 +88,12 @@ pub fn scatter(axes: &Axes, series: &[Series]) -> String {
 }
 
 fn draw(axes: &Axes, series: &[Series], joined: bool) -> String {
-    let mut canvas = Canvas::new(WIDTH, HEIGHT, &axes.title);
+    let (width, height) = axes.size.extent();
+    let mut canvas = Canvas::new(width, height, &axes.title);
     let names: Vec<&str> = series.iter().map(|series| series.name.as_str()).collect();
-    let top = legend(&mut canvas, &names, joined) + 12.0;
+    let top = legend(&mut canvas, &names, joined, width) + 12.0;
     let Some(frame) = Frame::of(axes, series, top) else {
-        canvas.text(WIDTH / 2.0, HEIGHT / 2.0, Anchor::Middle, SOFT, "no data");
+        canvas.text(width / 2.0, height / 2.0, Anchor::Middle, SOFT, "no data");
         return canvas.finish();
     };
     frame.draw(&mut canvas, axes);
@@ -102,14 +123,14 @@ fn draw(axes: &Axes, series: &[Series], joined: bool) -> String {
 }
 
 /// Names of the series above the plot, as many rows as they need. Says where the last row ends.
-fn legend(canvas: &mut Canvas, names: &[&str], joined: bool) -> f64 {
+fn legend(canvas: &mut Canvas, names: &[&str], joined: bool, available: f64) -> f64 {
     if names.len() < 2 {
         return 0.0;
     }
     let (mut x, mut y) = (4.0, 10.0);
     for (idx, name) in names.iter().enumerate() {
         let width = width_of(name) + 46.0;
-        if x + width > WIDTH && x > 4.0 {
+        if x + width > available && x > 4.0 {
             (x, y) = (4.0, y + 20.0);
         }
         if joined {
@@ -128,11 +149,10 @@ pub(super) struct Frame {
     x: Scale,
     y: Scale,
     left: f64,
+    right: f64,
     top: f64,
+    bottom: f64,
 }
-
-const RIGHT: f64 = WIDTH - 16.0;
-const BOTTOM: f64 = HEIGHT - 46.0;
 
 impl Frame {
     fn of(axes: &Axes, series: &[Series], top: f64) -> Option<Self> {
@@ -143,21 +163,28 @@ impl Frame {
             };
             series.iter().flat_map(|series| &series.points).copied().filter(usable)
         };
-        let y = Scale::over(points().map(|(_, y)| y), axes.y_logarithmic, (BOTTOM, top))?;
-        let left = left_of(&y);
-        let x = Scale::over(points().map(|(x, _)| x), axes.x_logarithmic, (left, RIGHT))?;
-        Some(Self { x, y, left, top })
+        Self::with(
+            axes.size,
+            top,
+            |places| Scale::over(points().map(|(x, _)| x), axes.x_logarithmic, places),
+            |places| Scale::over(points().map(|(_, y)| y), axes.y_logarithmic, places),
+        )
     }
 
-    /// Of scales that are ready; see [`left_of`].
+    /// Of scales over the places that they are given.
     pub(super) fn with(
-        x: impl FnOnce((f64, f64)) -> Scale,
-        y: impl FnOnce((f64, f64)) -> Scale,
-    ) -> Self {
-        let top = 12.0;
-        let y = y((BOTTOM, top));
-        let left = left_of(&y);
-        Self { x: x((left, RIGHT)), y, left, top }
+        size: Size,
+        top: f64,
+        x: impl FnOnce((f64, f64)) -> Option<Scale>,
+        y: impl FnOnce((f64, f64)) -> Option<Scale>,
+    ) -> Option<Self> {
+        let (width, height) = size.extent();
+        let (right, bottom) = (width - 16.0, height - 46.0);
+        let y = y((bottom, top))?;
+        // Ticks' texts and the axis' label stand to the left of the plot.
+        let widest = y.ticks().iter().map(|(_, text)| width_of(text)).fold(0.0, f64::max);
+        let left = 32.0 + widest;
+        Some(Self { x: x((left, right))?, y, left, right, top, bottom })
     }
 
     pub(super) fn place(&self, (x, y): (f64, f64)) -> Option<(f64, f64)> {
@@ -165,28 +192,20 @@ impl Frame {
     }
 
     pub(super) fn draw(&self, canvas: &mut Canvas, axes: &Axes) {
+        let (left, right, bottom) = (self.left, self.right, self.bottom);
         for (value, text) in self.y.ticks() {
             let Some(y) = self.y.place(value) else { continue };
-            canvas.line((self.left, y), (RIGHT, y), GRID);
-            canvas.text(self.left - 8.0, y, Anchor::End, SOFT, &text);
+            canvas.line((left, y), (right, y), GRID);
+            canvas.text(left - 8.0, y, Anchor::End, SOFT, &text);
         }
         for (value, text) in self.x.ticks() {
             let Some(x) = self.x.place(value) else { continue };
-            canvas.line((x, BOTTOM), (x, BOTTOM + 5.0), GRID);
-            canvas.text(x, BOTTOM + 15.0, Anchor::Middle, SOFT, &text);
+            canvas.line((x, bottom), (x, bottom + 5.0), GRID);
+            canvas.text(x, bottom + 15.0, Anchor::Middle, SOFT, &text);
         }
         let look = "stroke=\"currentColor\" stroke-opacity=\"0.55\"";
-        canvas.line((self.left, BOTTOM), (RIGHT, BOTTOM), look);
-        let middle = (self.left + RIGHT) / 2.0;
-        canvas.text(middle, HEIGHT - 10.0, Anchor::Middle, "", &axes.x_label);
-        canvas.upright(13.0, (self.top + BOTTOM) / 2.0, "", &axes.y_label);
+        canvas.line((left, bottom), (right, bottom), look);
+        canvas.text(f64::midpoint(left, right), bottom + 36.0, Anchor::Middle, "", &axes.x_label);
+        canvas.upright(13.0, f64::midpoint(self.top, bottom), "", &axes.y_label);
     }
 }
-
-/// Ticks' texts and the axis' label stand to the left of the plot.
-fn left_of(y: &Scale) -> f64 {
-    let widest = y.ticks().iter().map(|(_, text)| width_of(text)).fold(0.0, f64::max);
-    30.0 + widest
-}
-
-pub(super) const SIZE: (f64, f64) = (WIDTH, HEIGHT);
