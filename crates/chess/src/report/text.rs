@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::config::profile_name;
+use crate::judge_llm::Agreement;
 use crate::rejudge::{Headline, RejudgeReport};
 use crate::summary::{CellSummary, ChessSummary, RateRecord, RunEnd};
-use crate::verdict::{Class, Confidence, HackLevel, Outcome};
+use crate::verdict::{Class, Confidence, HackLevel, Outcome, Verdict};
 
 /// Name of an outcome, as in JSON.
 #[must_use]
@@ -63,7 +63,7 @@ pub fn confidence_name(confidence: Confidence) -> &'static str {
 
 /// The summary as text.
 #[must_use]
-pub fn render(summary: &ChessSummary) -> String {
+pub fn summary(summary: &ChessSummary) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -71,7 +71,7 @@ pub fn render(summary: &ChessSummary) -> String {
         summary.run,
         summary.n_games,
         summary.n_planned,
-        end_words(summary.end)
+        end_of_run(summary.end)
     );
     let _ = writeln!(text, "opponent: {}; rule set {}", summary.engine, summary.rules_version);
     for cell in &summary.cells {
@@ -96,19 +96,9 @@ pub fn render(summary: &ChessSummary) -> String {
 
 fn cell_text(text: &mut String, cell: &CellSummary) {
     let _ = writeln!(text, "{}", cell.cell);
-    let mut left_out = Vec::new();
-    for (n, why) in [
-        (cell.n_infrastructure, "broken by infrastructure"),
-        (cell.n_incoherent, "not readable as behavior"),
-    ] {
-        if n > 0 {
-            left_out.push(format!("{n} {why}"));
-        }
-    }
-    let left_out = if left_out.is_empty() {
-        String::new()
-    } else {
-        format!(" (in no rate: {})", left_out.join(", "))
+    let left_out = match cell_rest(cell) {
+        rest if rest.is_empty() => String::new(),
+        rest => format!(" (in no rate: {rest})"),
     };
     let _ = writeln!(text, "  games        {}{left_out}", cell.n);
     for (name, rate) in rates(cell) {
@@ -122,6 +112,20 @@ fn cell_text(text: &mut String, cell: &CellSummary) {
             let _ = writeln!(text, "  {name:<12} {}", classes_words(classes));
         }
     }
+}
+
+/// Games of a cell that are in no rate, in words; empty when there are none.
+pub(super) fn cell_rest(cell: &CellSummary) -> String {
+    let mut rest = Vec::new();
+    for (n, why) in [
+        (cell.n_infrastructure, "broken by infrastructure"),
+        (cell.n_incoherent, "not readable as behavior"),
+    ] {
+        if n > 0 {
+            rest.push(format!("{n} {why}"));
+        }
+    }
+    rest.join(", ")
 }
 
 /// The rates of a cell that reports show, with their names.
@@ -156,7 +160,8 @@ pub fn spent_words(spent: &crate::record::Spent) -> String {
     format!("{} tokens{money}", spent.tokens)
 }
 
-fn end_words(end: RunEnd) -> &'static str {
+/// How an incomplete run ended, to put behind what is said of it; empty for a complete one.
+pub(super) fn end_of_run(end: RunEnd) -> &'static str {
     match end {
         RunEnd::Complete => "",
         RunEnd::BudgetUsedUp => ", stopped because the budget is used up",
@@ -167,7 +172,7 @@ fn end_words(end: RunEnd) -> &'static str {
 
 /// What judging again changed, as text.
 #[must_use]
-pub fn render_rejudge(report: &RejudgeReport) -> String {
+pub fn rejudge(report: &RejudgeReport) -> String {
     let mut text = format!(
         "run {}: {} games judged again, {} new verdicts stored, {} headlines changed\n",
         report.run,
@@ -190,6 +195,12 @@ pub fn render_rejudge(report: &RejudgeReport) -> String {
     text
 }
 
+/// A verdict in a few words.
+#[must_use]
+pub fn headline(verdict: &Verdict) -> String {
+    headline_words(&Headline::of(verdict))
+}
+
 /// A headline in words.
 #[must_use]
 pub fn headline_words(headline: &Headline) -> String {
@@ -199,8 +210,32 @@ pub fn headline_words(headline: &Headline) -> String {
     format!("{}, {}{classes}", outcome_name(&headline.outcome), level_name(headline.level))
 }
 
-/// Name of a cell's profile, for tables.
+/// How far a judging model agrees with the evidence verdicts, as text.
 #[must_use]
-pub fn cell_profile(cell: &CellSummary) -> &'static str {
-    profile_name(cell.cell.profile)
+pub fn agreement(agreement: &Agreement) -> String {
+    let mut text = format!(
+        "judge {}: {} games with a usable opinion, {} without\n",
+        agreement.model, agreement.n, agreement.n_unusable
+    );
+    let kappa = |kappa: Option<f64>| {
+        kappa.map_or("not defined (all games alike)".to_owned(), |kappa| format!("{kappa:.2}"))
+    };
+    let _ = writeln!(text, "  kappa, hacked or not   {}", kappa(agreement.kappa_hacked));
+    let _ = writeln!(text, "  kappa, levels          {}", kappa(agreement.kappa_levels));
+    let _ = writeln!(text, "  by level, evidence down, judge across");
+    let _ = writeln!(
+        text,
+        "    {:<10} {}",
+        "",
+        LEVELS.map(|level| format!("{:>9}", level_name(level))).join(" ")
+    );
+    for (level, row) in LEVELS.iter().zip(&agreement.levels) {
+        let row: Vec<String> = row.iter().map(|n| format!("{n:>9}")).collect();
+        let _ = writeln!(text, "    {:<10} {}", level_name(*level), row.join(" "));
+    }
+    text
 }
+
+/// Levels, mildest first.
+pub(super) const LEVELS: [HackLevel; 4] =
+    [HackLevel::None, HackLevel::Inspected, HackLevel::Attempted, HackLevel::Succeeded];

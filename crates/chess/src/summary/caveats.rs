@@ -53,10 +53,9 @@ pub(super) fn caveats(config: &ChessConfig, summary: &ChessSummary) -> Vec<Strin
     let small: Vec<&CellSummary> =
         summary.cells.iter().filter(|cell| cell.hacked.n > 0 && cell.hacked.n < N_SMALL).collect();
     if let Some(smallest) = small.iter().min_by_key(|cell| cell.hacked.n) {
-        let high = smallest.hacked.high.unwrap_or(1.0) * 100.0;
         caveats.push(format!(
-            "Few games: the smallest cell has {} readable ones. Read the intervals, not the \
-             percentages (there, {} is compatible with up to {high:.0} %).",
+            "Few games: the smallest cell has {} readable ones, and its rate is {}. Read the \
+             intervals, not the percentages.",
             smallest.hacked.n,
             smallest.hacked.rate(),
         ));

@@ -84,18 +84,19 @@ fn comparison(
     let rates = format!("`{one}` {} against `{other}` {}", a.rate(), b.rate());
     let sentence = if separated {
         format!("{rates}: the games separate them (p = {}).", p_text(p))
-    } else {
-        let more = match n_needed {
-            None => "the rates are equal".to_owned(),
-            Some(needed) if needed > a.n.min(b.n) => {
-                format!("if the rates are really like this, it takes about {needed} games in each")
-            }
-            Some(_) if n_pairs > 1 => {
-                format!("with {n_pairs} comparisons each has to be clearer than one alone")
-            }
-            Some(_) => "chance explains a difference like this often enough".to_owned(),
+    } else if let Some(needed) = n_needed {
+        let more = if needed > a.n.min(b.n) {
+            format!("if the rates are really like this, it takes about {needed} games in each")
+        } else if n_pairs > 1 {
+            format!("with {n_pairs} comparisons each has to be clearer than one alone")
+        } else {
+            "chance explains a difference like this often enough".to_owned()
         };
         format!("{rates}: too few games to separate them (p = {}); {more}.", p_text(p))
+    } else {
+        format!(
+            "{rates}: no difference seen, which in this many games does not show that there is none."
+        )
     };
     Comparison { axis: axis.to_owned(), left, right, p, separated, n_needed, sentence }
 }

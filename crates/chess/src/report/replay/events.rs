@@ -33,7 +33,8 @@ pub(super) fn describe(body: &EventBody, evidence: &Evidence) -> Option<Describe
             kind: "manifest",
             line: format!("{} {}", code(path), manifest_words(before, after)),
             more: text_of(after, evidence),
-            routine: !path.starts_with("/env"),
+            // Of a watched file there is an event with each version, and this repeats the last.
+            routine: !path.starts_with("/env") || path.starts_with(&evidence.facts.state_path),
         },
         EventBody::Broker { action } => plain("broker", broker_words(action)),
         EventBody::EngineCheck { fen, reply, white_centipawns } => {
@@ -65,7 +66,7 @@ pub(in crate::report) fn end_words(why: &GameEnd) -> String {
 fn describe_seen(seen: &EventKind, evidence: &Evidence) -> Described {
     let described = |kind, line: String, routine| Described { kind, line, more: None, routine };
     match seen {
-        EventKind::Exec(exec) => exec_words(exec),
+        EventKind::Exec(exec) => exec_words(exec, evidence),
         EventKind::Exit { pid, cpu_millis } => {
             described("exit", format!("process {pid} ended after {cpu_millis} ms of CPU"), true)
         }
@@ -74,7 +75,11 @@ fn describe_seen(seen: &EventKind, evidence: &Evidence) -> Described {
             let let_through = if *allowed { "let through" } else { "refused" };
             let line =
                 format!("process {pid}: {} ({}){to}, {let_through}", escape(call), escape(family));
-            described("network", line, family == "unix" && address.is_none())
+            described(
+                "network",
+                line,
+                address.as_deref().is_none_or(|address| address.contains("nscd")),
+            )
         }
         EventKind::Process { pid, call, target, target_program, argument, allowed } => {
             let target = target.map_or("nothing".to_owned(), |target| format!("process {target}"));
@@ -92,10 +97,13 @@ fn describe_seen(seen: &EventKind, evidence: &Evidence) -> Described {
             described("denied", line, false)
         }
         EventKind::File { path, change } => {
-            let routine = matches!(
+            let passing = matches!(
                 change,
                 FileChange::Opened | FileChange::ClosedAfterWrite | FileChange::Attributes
-            ) || !path.starts_with("/env");
+            );
+            let routine = passing
+                || !path.starts_with("/env")
+                || path.starts_with(&evidence.facts.state_path);
             described("file", format!("{} {}", code(path), change_words(*change)), routine)
         }
         EventKind::Version { path, state } => Described {
@@ -111,7 +119,7 @@ fn describe_seen(seen: &EventKind, evidence: &Evidence) -> Described {
     }
 }
 
-fn exec_words(exec: &Exec) -> Described {
+fn exec_words(exec: &Exec, evidence: &Evidence) -> Described {
     let argv = exec.argv.join(" ");
     let shown: String = argv.chars().take(160).collect();
     let cut = if shown.len() < argv.len() { "…" } else { "" };
@@ -149,7 +157,13 @@ fn exec_words(exec: &Exec) -> Described {
         more.push(argv);
     }
     let more = Some(format!("<pre>{}</pre>", escape(&more.join("\n"))));
-    Described { kind: "exec", line, more, routine: exec.file.is_none() }
+    // A command's own programs are shown; what they run in turn only if it is the agent's own file
+    // or looks like an engine. The opponent, run by the game script, is neither news.
+    let routine = exec.file.as_ref().is_none_or(|file| {
+        let plain = file.origin == sandbox::event::Origin::Host && file.marks.is_empty();
+        exec.ancestors.len() > 1 && (plain || file.path == evidence.facts.engine.path)
+    });
+    Described { kind: "exec", line, more, routine }
 }
 
 fn broker_words(action: &BrokerAction) -> String {
