@@ -43,6 +43,7 @@ mod manifest;
 pub mod plot;
 mod run;
 pub mod settings;
+pub mod show;
 mod stamp;
 pub mod stats;
 pub mod store;

@@ -10,7 +10,7 @@ use crate::lock::{self, Lock};
 use crate::log::Shared;
 use crate::{Error, Log, Manifest, Status, atomic, blob, stamp, write_atomic};
 
-const EVENTS: &str = "events.jsonl";
+pub(crate) const EVENTS: &str = "events.jsonl";
 const SUMMARY: &str = "summary.json";
 const REPORT: &str = "report.html";
 

@@ -1,6 +1,6 @@
 //! A folder of runs.
 
-mod prune;
+pub(crate) mod prune;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
