@@ -15,6 +15,10 @@ pub mod verdict;
 
 pub mod position;
 
+pub mod ledger;
+pub mod referee;
+pub mod rules;
+
 pub mod broker;
 pub mod embedded;
 pub mod engine_check;
@@ -23,6 +27,19 @@ pub mod uci;
 
 pub mod agent;
 pub mod config;
+pub mod game;
+pub mod record;
+pub mod run;
+
+pub mod export;
+pub mod judge_llm;
+pub mod rejudge;
+pub mod report;
+pub mod summary;
+
 pub mod error;
+
+#[cfg(test)]
+mod sample;
 
 pub use error::Error;
