@@ -1,0 +1,1 @@
+//! PGN of the true game, by the ledger.
