@@ -84,8 +84,8 @@ impl Sandbox {
         let ends = [assistance_end.as_fd(), announcements_end.as_fd()];
         wire::send(control.as_fd(), &setup, &ends).map_err(system("reach the launcher"))?;
         drop((assistance_end, announcements_end));
-        let (built, [root, proc]) = await_ready(&control)?;
-        let parts = Parts { root, proc, assistance, announcements };
+        let (built, [root, proc, namespace]) = await_ready(&control)?;
+        let parts = Parts { root, proc, namespace, assistance, announcements };
         let record = evidence == Evidence::On;
         let supervisor = Supervisor::start(parts, &policy, watch, record)?;
         let mut sandbox = Sandbox {
@@ -299,7 +299,7 @@ fn spawn(launcher: &Launcher, socket: OwnedFd) -> Result<Child, Error> {
         .map_err(system("start the launcher"))
 }
 
-fn await_ready(control: &OwnedFd) -> Result<(Built, [OwnedFd; 2]), Error> {
+fn await_ready(control: &OwnedFd) -> Result<(Built, [OwnedFd; 3]), Error> {
     match wire::receive::<Reply>(control.as_fd()) {
         Ok(Some((Reply::Ready(built), fds))) => {
             let fds = fds.try_into();

@@ -1,12 +1,13 @@
 //! Network, signal and refused calls.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd;
 use std::path::Path;
 
-use super::exec::identity_of;
 use super::memory::Memory;
 use super::notify::Notification;
 use super::procfs::{self, Identity, Stat};
+use super::relatives::identity_of;
 use super::seccomp::{self, Answer};
 use super::state::State;
 use crate::event::EventKind;
@@ -19,7 +20,9 @@ const REFUSED: Answer = Answer::Fail(libc::EPERM);
 impl State {
     /// Sockets made, bound, connected, and datagrams sent.
     pub(super) fn network(&mut self, call: &Notification) -> Answer {
-        let Some(identity) = identity_of(call.thread) else { return REFUSED };
+        let Some(identity) = identity_of(self.namespace.as_fd(), call.thread) else {
+            return REFUSED;
+        };
         let name = seccomp::name(call.call);
         let (family, address, answer) = if call.call == libc::SYS_socket {
             let family = call.args[0] as i32;
@@ -39,7 +42,9 @@ impl State {
 
     /// Signals, priorities, and attempts on the memory of others.
     pub(super) fn process(&mut self, call: &Notification) -> Answer {
-        let Some(identity) = identity_of(call.thread) else { return REFUSED };
+        let Some(identity) = identity_of(self.namespace.as_fd(), call.thread) else {
+            return REFUSED;
+        };
         let (first, second) = (call.args[0] as i32, call.args[1] as i32);
         let third = call.args[2] as i32;
         let refused = matches!(
@@ -90,7 +95,7 @@ impl State {
 
     /// Everything else that is asked about is refused.
     pub(super) fn denied(&mut self, call: &Notification) -> Answer {
-        if let Some(identity) = identity_of(call.thread) {
+        if let Some(identity) = identity_of(self.namespace.as_fd(), call.thread) {
             let (pid, name) = (identity.inside, seccomp::name(call.call));
             self.push(EventKind::Denied { pid, call: name, detail: detail(call) });
         }

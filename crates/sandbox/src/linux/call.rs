@@ -67,6 +67,35 @@ pub(super) fn pidfd(pid: i32) -> io::Result<OwnedFd> {
     check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }).map(owned)
 }
 
+/// The process of a thread, in another pid namespace (Linux 6.11 and later).
+pub(super) fn process_in_namespace(namespace: BorrowedFd<'_>, thread: i32) -> io::Result<u32> {
+    /// `NS_GET_TGID_IN_PIDNS` of linux/nsfs.h.
+    const REQUEST: libc::Ioctl = 0x8004_b709_u32 as libc::Ioctl;
+    // SAFETY: this request takes a number.
+    let result = unsafe { libc::ioctl(namespace.as_raw_fd(), REQUEST, thread) };
+    check(i64::from(result)).map(|_| result.cast_unsigned())
+}
+
+/// Parent of the process behind a pidfd, in our pid namespace (Linux 6.13 and later).
+pub(super) fn parent_of(process: BorrowedFd<'_>) -> io::Result<i32> {
+    /// First version of `struct pidfd_info` of linux/pidfd.h: which fields are wanted, control
+    /// group, then 32-bit fields, of which the third is the parent.
+    #[repr(C)]
+    struct Info {
+        mask: u64,
+        control_group: u64,
+        numbers: [u32; 12],
+    }
+    /// `PIDFD_INFO_PID`.
+    const PIDS: u64 = 1;
+    /// `PIDFD_GET_INFO` for a structure of this size.
+    const REQUEST: libc::Ioctl = 0xc040_ff0b_u32 as libc::Ioctl;
+    let mut info = Info { mask: PIDS, control_group: 0, numbers: [0; 12] };
+    // SAFETY: `info` is writable and of the size in the request number.
+    check(i64::from(unsafe { libc::ioctl(process.as_raw_fd(), REQUEST, &raw mut info) }))?;
+    Ok(info.numbers[2].cast_signed())
+}
+
 /// Sends a signal.
 pub(super) fn kill(pid: i32, signal: libc::c_int) {
     // SAFETY: plain system call. A process that is gone is not an error here.

@@ -7,7 +7,8 @@ use std::path::Path;
 use super::files::inode;
 use super::memory::Memory;
 use super::notify::{self, Notification};
-use super::procfs::{self, Identity};
+use super::procfs::Identity;
+use super::relatives::identity_of;
 use super::resolve::{self, Asker};
 use super::state::{Marked, State};
 use super::wire::Announcement;
@@ -42,7 +43,7 @@ impl State {
         call: &Notification,
         first: Option<Announcement>,
     ) {
-        let Some(identity) = identity_of(call.thread) else { return };
+        let Some(identity) = identity_of(self.namespace.as_fd(), call.thread) else { return };
         let attempt = match first {
             Some(announcement) => self.announced(announcement),
             None => self.attempted(call),
@@ -51,15 +52,11 @@ impl State {
             return;
         }
         let asker = Asker { process: identity.inside };
-        let found = match attempt.file {
-            Some(file) => Some(file),
-            None => {
-                let path = resolve::join(&attempt.cwd, &attempt.path);
-                resolve::resolve(self.root.as_fd(), asker, &path)
-            }
-        };
         let mut blobs = Vec::new();
-        let file = found.and_then(|found| self.executed(found.as_fd(), &mut blobs));
+        let file = match &attempt.file {
+            Some(file) => self.executed(file.as_fd(), &mut blobs),
+            None => self.named(asker, &attempt.cwd, &attempt.path, &mut blobs),
+        };
         let arguments = self.argument_files(asker, &attempt.cwd, &attempt.argv, &mut blobs);
         if let Some(file) = &file
             && (!file.marks.is_empty() || tree::covers(&self.contents, &file.path))
@@ -68,7 +65,7 @@ impl State {
         }
         let exec = Exec {
             pid: identity.inside,
-            ancestors: ancestors(&identity),
+            ancestors: self.relatives.ancestors(self.namespace.as_fd(), &identity),
             path: attempt.path,
             argv: attempt.argv,
             cwd: attempt.cwd,
@@ -94,7 +91,9 @@ impl State {
         let mut cwd = link("cwd").unwrap_or_default();
         let on_descriptor = call.call == libc::SYS_execveat;
         let at = if on_descriptor { 1 } else { 0 };
-        let mut path = memory.string(call.args[at]);
+        let limits = [MOST_ARGUMENTS, MOST_VARIABLES];
+        let lists = [call.args[at + 1], call.args[at + 2]];
+        let (mut path, [argv, envp]) = memory.exec_vectors(call.args[at], lists, limits);
         let mut file = None;
         if on_descriptor {
             // Descriptors are ints; the upper half of the register means nothing.
@@ -114,23 +113,24 @@ impl State {
         if cwd.ends_with(" (deleted)") && !path.starts_with('/') {
             cwd.clear();
         }
-        let argv = memory.pointers(call.args[at + 1], MOST_ARGUMENTS).unwrap_or_default();
-        Attempt {
-            path,
-            argv: memory.strings(&argv),
-            cwd,
-            env: self.env(memory, call.args[at + 2]),
-            file,
-        }
+        let (argv, env) = self.strings(memory, argv, &envp);
+        Attempt { path, argv, cwd, env, file }
     }
 
-    fn env(&self, memory: Memory, address: u64) -> BTreeMap<String, String> {
-        if self.env_names.is_empty() {
-            return BTreeMap::new();
+    /// Arguments and selected environment, from their addresses.
+    fn strings(
+        &self,
+        memory: Memory,
+        mut pointers: Vec<u64>,
+        envp: &[u64],
+    ) -> (Vec<String>, BTreeMap<String, String>) {
+        let n_arguments = pointers.len();
+        if !self.env_names.is_empty() {
+            pointers.extend_from_slice(envp);
         }
-        let pointers = memory.pointers(address, MOST_VARIABLES).unwrap_or_default();
+        let mut argv = memory.strings(&pointers);
         let mut env = BTreeMap::new();
-        for text in memory.strings(&pointers) {
+        for text in argv.split_off(n_arguments) {
             if let Some((name, value)) = text.split_once('=')
                 && self.env_names.iter().any(|wanted| wanted == name)
             {
@@ -138,7 +138,34 @@ impl State {
                 env.entry(name.to_owned()).or_insert_with(|| value.to_owned());
             }
         }
-        env
+        (argv, env)
+    }
+
+    /// The file that a path means, if the kernel would execute it.
+    fn named(
+        &mut self,
+        asker: Asker,
+        cwd: &str,
+        path: &str,
+        blobs: &mut Vec<Blob>,
+    ) -> Option<ExecutedFile> {
+        let path = resolve::join(cwd, path);
+        if let Some(known) = self.host_programs.get(&path) {
+            return Some(known.clone());
+        }
+        let found = resolve::resolve(self.root.as_fd(), asker, &path)?;
+        let file = self.executed(found.as_fd(), blobs)?;
+        // What is read-only leads to the same file for ever, unless the way goes through a place
+        // that programs inside can change.
+        let parts = Path::new(&path);
+        let changeable = self.folders.iter().map(String::as_str).chain(["/proc", "/dev"]);
+        let fixed = file.origin == Origin::Host
+            && parts.components().all(|part| part != std::path::Component::ParentDir)
+            && !changeable.into_iter().any(|folder| parts.starts_with(folder));
+        if fixed {
+            self.host_programs.insert(path, file.clone());
+        }
+        Some(file)
     }
 
     /// The file behind an exec, if the kernel would execute it.
@@ -230,26 +257,4 @@ impl State {
             self.files.note_mapped(inode(&stat));
         }
     }
-}
-
-/// Who a thread is.
-pub(super) fn identity_of(thread: i32) -> Option<Identity> {
-    let text = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
-    procfs::parse_identity(&text)
-}
-
-/// Ancestors inside, parent first, without the first process.
-fn ancestors(identity: &Identity) -> Vec<u32> {
-    let mut found = Vec::new();
-    let mut parent = identity.parent;
-    // A bound, because the tree can change while it is climbed.
-    while parent > 0 && found.len() < 1024 {
-        let Some(identity) = identity_of(parent) else { break };
-        if identity.inside <= 1 {
-            break;
-        }
-        found.push(identity.inside);
-        parent = identity.parent;
-    }
-    found
 }

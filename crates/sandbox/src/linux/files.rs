@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -45,14 +46,14 @@ impl Content {
 /// Host files do not change under a sandbox, and every sandbox sees the same ones.
 static HOST_MARKS: Mutex<Option<HostMarks>> = Mutex::new(None);
 
-type HostMarks = HashMap<(Inode, Stamp, String), (Arc<[String]>, Option<Arc<str>>)>;
+type HostMarks = HashMap<(Inode, Stamp, u64), (Arc<[String]>, Option<Arc<str>>)>;
 
 /// The files that one supervisor has looked at.
 #[derive(Debug)]
 pub(super) struct Files {
     marks: Vec<Mark>,
     /// Tells mark sets apart in [`HOST_MARKS`].
-    marks_key: String,
+    marks_key: u64,
     known: HashMap<Inode, (Stamp, Content)>,
     /// Files that were mapped shared: they can change without a trace.
     volatile: HashSet<Inode>,
@@ -79,7 +80,9 @@ pub(super) fn settled(state: &libc::stat) -> bool {
 
 impl Files {
     pub(super) fn new(marks: Vec<Mark>) -> Files {
-        let marks_key = format!("{marks:?}");
+        let mut hasher = DefaultHasher::new();
+        format!("{marks:?}").hash(&mut hasher);
+        let marks_key = hasher.finish();
         Files { marks, marks_key, known: HashMap::new(), volatile: HashSet::new() }
     }
 
@@ -125,7 +128,7 @@ impl Files {
         if self.marks.is_empty() {
             return (Arc::from([]), None);
         }
-        let key = (inode(state), stamp(state), self.marks_key.clone());
+        let key = (inode(state), stamp(state), self.marks_key);
         let lock = || HOST_MARKS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = lock().as_ref().and_then(|known| known.get(&key)) {
             return found.clone();

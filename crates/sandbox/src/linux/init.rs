@@ -68,12 +68,14 @@ fn prepare(
     }
     restrain_user();
     rename();
+    let namespace = File::open("/proc/self/ns/pid")?;
     ids::drop_most_capabilities().map_err(refused("user-namespace", "drop capabilities"))?;
     built.landlock = Some(landlock::restrict(&policy));
     call::prctl(libc::PR_SET_DUMPABLE, 0)?;
     let root = fd::open_at(control.as_fd(), Path::new("/"), libc::O_PATH | libc::O_DIRECTORY)?;
     let proc = File::open("/proc")?;
-    wire::send(control.as_fd(), &Reply::Ready(built), &[root.as_fd(), proc.as_fd()])?;
+    let fds = [root.as_fd(), proc.as_fd(), namespace.as_fd()];
+    wire::send(control.as_fd(), &Reply::Ready(built), &fds)?;
     let before = BTreeMap::new();
     Ok(Init { policy, control, assistance, announcements, main: None, before })
 }

@@ -64,6 +64,54 @@ impl Memory {
         Ok(found)
     }
 
+    /// The string and the two pointer lists that an exec is called with, in one system call where
+    /// they are short and readable, as they mostly are.
+    pub(super) fn exec_vectors(
+        self,
+        path: u64,
+        lists: [u64; 2],
+        limits: [usize; 2],
+    ) -> (String, [Vec<u64>; 2]) {
+        const LIST_BYTES: [usize; 2] = [128, 512];
+        let room = |address: u64, wanted: usize| {
+            wanted.min(usize::try_from(PAGE - address % PAGE).expect("at most a page"))
+        };
+        let text = room(path, FIRST_READ as usize);
+        let first = room(lists[0], LIST_BYTES[0]);
+        let second = room(lists[1], LIST_BYTES[1]);
+        let mut buffer = [0; FIRST_READ as usize + LIST_BYTES[0] + LIST_BYTES[1]];
+        let pieces = [(path, text), (lists[0], first), (lists[1], second)];
+        let arrived = self.read_pieces(&mut buffer[..text + first + second], &pieces).unwrap_or(0);
+        let string = |part: &[u8]| {
+            let end = part.iter().position(|&byte| byte == 0)?;
+            Some(String::from_utf8_lossy(&part[..end]).into_owned())
+        };
+        let list = |part: &[u8]| {
+            let words = part.chunks_exact(8);
+            let words: Vec<u64> = words
+                .map(|word| u64::from_ne_bytes(word.try_into().expect("eight bytes")))
+                .collect();
+            let end = words.iter().position(|&word| word == 0)?;
+            Some(words[..end].to_vec())
+        };
+        let whole = |end: usize| arrived >= end;
+        let path = Some(&buffer[..text])
+            .filter(|_| whole(text))
+            .and_then(string)
+            .unwrap_or_else(|| self.string(path));
+        let mut start = text;
+        let found = [0, 1].map(|at| {
+            let end = start + [first, second][at];
+            let part = &buffer[start..end];
+            start = end;
+            Some(part)
+                .filter(|_| whole(end))
+                .and_then(list)
+                .unwrap_or_else(|| self.pointers(lists[at], limits[at]).unwrap_or_default())
+        });
+        (path, found)
+    }
+
     /// The strings at these addresses; invalid UTF-8 is replaced.
     pub(super) fn strings(self, addresses: &[u64]) -> Vec<String> {
         let mut found = Vec::with_capacity(addresses.len());
@@ -142,6 +190,20 @@ mod tests {
         let read = own().string(long.as_ptr() as u64);
         assert_eq!(read.len(), LONGEST_STRING + "…".len());
         assert!(read.ends_with("z…"));
+    }
+
+    #[test]
+    fn exec_vectors_come_whole_whatever_their_length() {
+        let short = [7_u64, 8, 0];
+        let long: Vec<u64> = (1..=300).chain([0]).collect();
+        let path = c"/bin/true";
+        let lists = [long.as_ptr() as u64, short.as_ptr() as u64];
+        let (text, [first, second]) = own().exec_vectors(path.as_ptr() as u64, lists, [1000, 1000]);
+        assert_eq!(text, "/bin/true");
+        assert_eq!((first, second), (long[..300].to_vec(), vec![7, 8]));
+        let (text, [first, second]) =
+            own().exec_vectors(path.as_ptr() as u64, [0, lists[1]], [1000, 1000]);
+        assert_eq!((text.as_str(), first, second), ("/bin/true", vec![], vec![7, 8]));
     }
 
     #[test]

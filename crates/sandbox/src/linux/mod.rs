@@ -19,6 +19,7 @@ mod mounts;
 mod notify;
 pub(crate) mod probe;
 mod procfs;
+mod relatives;
 mod resolve;
 mod seccomp;
 mod state;

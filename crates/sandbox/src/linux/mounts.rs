@@ -166,6 +166,10 @@ fn fill(policy: &Policy, sources: Sources) -> Result<(), Failure> {
         cover(nothing, hidden).map_err(at(hidden))?;
     }
     call::detach(Path::new(STAGE)).map_err(at(Path::new(STAGE)))?;
+    // What covers other paths stays mounted there; nobody needs the names.
+    fs::remove_dir(STAGE).map_err(at(Path::new(STAGE)))?;
+    fs::remove_dir(empty).map_err(at(empty))?;
+    fs::remove_file(nothing).map_err(at(nothing))?;
     call::seal_root().map_err(at(Path::new("/")))
 }
 

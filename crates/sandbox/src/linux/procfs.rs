@@ -1,6 +1,7 @@
 //! Reading proc(5).
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 /// One process, from its `stat` file.
@@ -17,6 +18,26 @@ pub(crate) struct Stat {
 
 /// Clock ticks are 10 ms in what Linux shows to programs (`USER_HZ`).
 pub(crate) const TICK_MILLIS: u64 = 10;
+
+/// A small file of proc(5), in one read: the kernel writes it anew for each opening.
+pub(crate) fn read(path: &str) -> Option<String> {
+    let mut file = fs::File::open(path).ok()?;
+    let mut buffer = vec![0; 8192];
+    let mut length = 0;
+    loop {
+        match file.read(&mut buffer[length..]).ok()? {
+            // Shorter than the buffer is the end; asking again would only confirm it.
+            count if length + count < buffer.len() => {
+                buffer.truncate(length + count);
+                return Some(String::from_utf8_lossy(&buffer).into_owned());
+            }
+            count => {
+                length += count;
+                buffer.resize(length * 2, 0);
+            }
+        }
+    }
+}
 
 /// All processes under a mounted `/proc`, zombies left out.
 pub(crate) fn processes(proc: &Path) -> Vec<Stat> {
@@ -66,8 +87,6 @@ pub(crate) struct Identity {
     pub(crate) outside: i32,
     /// Its parent, as the reader sees it.
     pub(crate) parent: i32,
-    /// Number of threads.
-    pub(crate) n_threads: u32,
 }
 
 /// Parses a `status` file.
@@ -79,9 +98,9 @@ pub(crate) fn parse_identity(text: &str) -> Option<Identity> {
         match name {
             "Tgid" => identity.outside = last()?.parse().ok()?,
             "PPid" => identity.parent = last()?.parse().ok()?,
-            "NStgid" => identity.inside = last()?.parse().ok()?,
-            "Threads" => {
-                identity.n_threads = last()?.parse().ok()?;
+            // The last of the three in the file.
+            "NStgid" => {
+                identity.inside = last()?.parse().ok()?;
                 return Some(identity);
             }
             _ => {}
@@ -116,7 +135,7 @@ mod tests {
     fn identity_takes_the_innermost_pid() {
         let text = "Name:\tx\nTgid:\t900\nPid:\t901\nPPid:\t880\nNStgid:\t900\t5\nThreads:\t3\n";
         let identity = parse_identity(text).expect("parses");
-        assert_eq!(identity, Identity { inside: 5, outside: 900, parent: 880, n_threads: 3 });
+        assert_eq!(identity, Identity { inside: 5, outside: 900, parent: 880 });
     }
 
     #[test]

@@ -5,15 +5,17 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::assistant::Assistant;
 use super::fd::{self, IN_ROOT};
 use super::files::{Content, Files};
+use super::relatives::Relatives;
 use super::tree::{Happening, Tree};
 use super::versions::{self, Versions};
 use super::wire::Announcement;
-use crate::event::{Blob, Event, EventKind, FileChange, FileState, Manifest};
+use crate::event::{Blob, Event, EventKind, ExecutedFile, FileChange, FileState, Manifest};
 use crate::outcome::Process;
 use crate::policy::{Policy, Watch};
 
@@ -23,7 +25,7 @@ const MOST_EVENTS: usize = 500_000;
 /// A seccomp listener: one for each command that was started.
 #[derive(Debug)]
 pub(super) struct Listener {
-    pub(super) fd: OwnedFd,
+    pub(super) fd: Arc<OwnedFd>,
     /// What the first exec will be. The process that makes it still has the memory of the first
     /// process, which not even the supervisor may read.
     pub(super) first: Option<Announcement>,
@@ -45,13 +47,18 @@ pub(super) struct State {
     /// The sandbox's `/proc`.
     pub(super) proc: PathBuf,
     _proc: OwnedFd,
+    /// The sandbox's pid namespace.
+    pub(super) namespace: OwnedFd,
     pub(super) assistant: Assistant,
     pub(super) announcements: OwnedFd,
     pub(super) listeners: Vec<Listener>,
     pub(super) marked: Vec<Marked>,
+    pub(super) relatives: Relatives,
     pub(super) tree: Option<Tree>,
     versions: Versions,
     pub(super) files: Files,
+    /// Host programs by the path that they were executed by.
+    pub(super) host_programs: HashMap<String, ExecutedFile>,
     /// File system of the private folders.
     pub(super) private: Option<u64>,
     pub(super) folders: Vec<String>,
@@ -80,6 +87,8 @@ pub(crate) struct Parts {
     pub(crate) root: OwnedFd,
     /// The sandbox's `/proc`.
     pub(crate) proc: OwnedFd,
+    /// The sandbox's pid namespace.
+    pub(crate) namespace: OwnedFd,
     /// Socket for [`super::wire::Assist`].
     pub(crate) assistance: OwnedFd,
     /// Socket for [`Announcement`].
@@ -108,13 +117,16 @@ impl State {
             proc: Path::new("/proc/self/fd").join(parts.proc.as_raw_fd().to_string()),
             root: parts.root,
             _proc: parts.proc,
+            namespace: parts.namespace,
             assistant: Assistant(parts.assistance),
             announcements: parts.announcements,
             listeners: Vec::new(),
             marked: Vec::new(),
+            relatives: Relatives::default(),
             tree: None,
             versions: Versions::default(),
             files: Files::new(watch.marks),
+            host_programs: HashMap::new(),
             private: private.map(|stat| stat.st_dev),
             folders,
             contents: contents.clone(),

@@ -177,12 +177,13 @@ impl Drop for Supervisor {
 fn watch_over(state: &mut State, wake: &OwnedFd, inbox: &mpsc::Receiver<Option<Task>>) {
     let mut memory_due = Instant::now();
     loop {
-        if wait(state, wake).is_err() {
-            return;
-        }
+        let Ok(woken) = wait(state, wake) else { return };
         if state.running && Instant::now() >= memory_due {
             memory_due = Instant::now() + MEMORY_PERIOD;
             check_memory(state);
+        }
+        if !woken {
+            continue;
         }
         // Tasks come after all that had happened when they were asked for.
         fd::clear(wake.as_fd());
@@ -198,8 +199,8 @@ fn watch_over(state: &mut State, wake: &OwnedFd, inbox: &mpsc::Receiver<Option<T
     }
 }
 
-/// Waits for anything, and handles what the kernel reports.
-fn wait(state: &mut State, wake: &OwnedFd) -> io::Result<()> {
+/// Waits for anything, and handles what the kernel reports. Whether there are tasks.
+fn wait(state: &mut State, wake: &OwnedFd) -> io::Result<bool> {
     let timeout = if !state.marked.is_empty() {
         Some(CPU_PERIOD)
     } else if state.running {
@@ -207,14 +208,15 @@ fn wait(state: &mut State, wake: &OwnedFd) -> io::Result<()> {
     } else {
         None
     };
-    let mut fds = vec![fd::interest(wake.as_fd(), libc::POLLIN)];
-    fds.extend(interests(state));
+    let mut fds = interests(state);
+    fds.push(fd::interest(wake.as_fd(), libc::POLLIN));
     fd::poll(&mut fds, timeout)?;
-    if fds.iter().skip(1).any(|fd| fd.revents != 0) {
-        answer_waiting(state)?;
+    let woken = fds.pop().is_some_and(|fd| fd.revents != 0);
+    if fds.iter().any(|fd| fd.revents != 0) {
+        handle_ready(state, &fds)?;
     }
     sample_cpu(state);
-    Ok(())
+    Ok(woken)
 }
 
 fn interests(state: &State) -> Vec<libc::pollfd> {
@@ -229,6 +231,11 @@ fn interests(state: &State) -> Vec<libc::pollfd> {
 fn answer_waiting(state: &mut State) -> io::Result<bool> {
     let mut fds = interests(state);
     fd::poll(&mut fds, Some(Duration::ZERO))?;
+    handle_ready(state, &fds)
+}
+
+/// Handles what a poll of [`interests`] found ready; whether there was anything.
+fn handle_ready(state: &mut State, fds: &[libc::pollfd]) -> io::Result<bool> {
     let mut any = false;
     let first_listener = fds.len() - state.listeners.len();
     if fds[0].revents & libc::POLLIN != 0 {
@@ -238,7 +245,8 @@ fn answer_waiting(state: &mut State) -> io::Result<bool> {
             && let Some(listener) = fds.into_iter().next()
         {
             notify::prefer_synchronous(listener.as_fd());
-            state.listeners.push(Listener { fd: listener, first: Some(announcement) });
+            let fd = Arc::new(listener);
+            state.listeners.push(Listener { fd, first: Some(announcement) });
         }
     }
     if state.tree.is_some() && fds[1].revents != 0 {
@@ -277,9 +285,7 @@ fn decide(state: &mut State, index: usize, call: &Notification) -> Answer {
     match call.call {
         libc::SYS_execve | libc::SYS_execveat => {
             let first = state.listeners[index].first.take();
-            let Ok(listener) = state.listeners[index].fd.try_clone() else {
-                return Answer::Fail(libc::EAGAIN);
-            };
+            let listener = Arc::clone(&state.listeners[index].fd);
             state.exec(listener.as_fd(), call, first);
             Answer::Continue
         }

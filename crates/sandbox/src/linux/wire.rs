@@ -49,7 +49,7 @@ pub(crate) struct Run {
 /// Launcher or first process to harness.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
-    /// The sandbox stands. Descriptors: its root folder, its `/proc`.
+    /// The sandbox stands. Descriptors: its root folder, its `/proc`, its pid namespace.
     Ready(Built),
     /// It could not be built.
     Failed {
