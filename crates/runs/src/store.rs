@@ -183,7 +183,8 @@ impl Store {
                 Err(_) if !path.exists() => continue,
                 Err(error) => (None, Some(error.to_string())),
             };
-            listed.push(Listed { id: name, path, in_use, manifest, problem });
+            let state = state(manifest.as_ref().map(|manifest| manifest.status), in_use);
+            listed.push(Listed { id: name, path, state, in_use, manifest, problem });
         }
         let age = |run: &Listed| run.manifest.as_ref().map(|manifest| manifest.created.clone());
         listed.sort_by(|one, other| (age(other), &other.id).cmp(&(age(one), &one.id)));
@@ -249,6 +250,9 @@ pub struct Listed {
     pub id: String,
     /// Its folder, absolute.
     pub path: PathBuf,
+    /// The status in one word for people, which tells a running run from a crashed one:
+    /// `running`, `crashed`, `unreadable`, or the manifest's status.
+    pub state: &'static str,
     /// Whether a process holds its lock.
     pub in_use: bool,
     /// Its manifest, where it can be read.
@@ -257,16 +261,7 @@ pub struct Listed {
     pub problem: Option<String>,
 }
 
-impl Listed {
-    /// The status in one word for people, which tells a running run from a crashed one:
-    /// `running`, `crashed`, `unreadable`, or the manifest's status.
-    #[must_use]
-    pub fn state(&self) -> &'static str {
-        state(self.manifest.as_ref().map(|manifest| manifest.status), self.in_use)
-    }
-}
-
-/// See [`Listed::state`].
+/// See [`Listed`].
 pub(crate) fn state(status: Option<Status>, in_use: bool) -> &'static str {
     match (status, in_use) {
         (None, _) => "unreadable",

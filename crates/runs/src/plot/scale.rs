@@ -74,9 +74,12 @@ impl Scale {
 
     /// Decades; their halves and fifths too when there are fewer than three decades.
     fn log_ticks(&self) -> Vec<f64> {
-        let (first, last) = (self.low.floor() as i32, self.high.ceil() as i32);
+        let inside = (self.high.floor() - self.low.ceil() + 1.0).max(1.0);
+        let every = (inside / MOST_TICKS).ceil() as usize;
         let factors: &[f64] = if self.high - self.low < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-        let every = ((last - first) / MOST_TICKS as i32 + 1) as usize;
+        // Parts of the decade below may be inside; the decade itself, skipped over, must not count.
+        let first = if every > 1 { self.low.ceil() } else { self.low.floor() } as i32;
+        let last = self.high.ceil() as i32;
         (first..=last)
             .step_by(every)
             .flat_map(|power| factors.iter().map(move |factor| factor * 10_f64.powi(power)))
