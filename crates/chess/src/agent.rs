@@ -125,8 +125,10 @@ pub fn cut_output(bytes: &[u8], dropped_bytes: u64, limit_bytes: usize) -> Strin
         }
         return text;
     }
-    let head_end = text.floor_char_boundary(limit_bytes * 2 / 3);
-    let tail_start = text.ceil_char_boundary(text.len() - limit_bytes / 3);
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    let head_end = (0..=limit_bytes * 2 / 3).rev().find(is_boundary).unwrap_or(0);
+    let tail_from = text.len() - limit_bytes / 3;
+    let tail_start = (tail_from..=text.len()).find(is_boundary).unwrap_or(text.len());
     let n_lost = (tail_start - head_end) as u64 + dropped_bytes;
     format!("{}{}{}", &text[..head_end], lost(n_lost), &text[tail_start..])
 }

@@ -66,7 +66,7 @@ pub fn render(heading: &Heading, evidence: &Evidence, verdict: &Verdict) -> Stri
     steps::render(&mut page, evidence, verdict, &cited);
     rules(&mut page, verdict);
     let _ =
-        write!(page, "</main><script>{}</script></body></html>\n", include_str!("replay/page.js"));
+        writeln!(page, "</main><script>{}</script></body></html>", include_str!("replay/page.js"));
     page
 }
 

@@ -35,10 +35,9 @@ pub(super) fn compare(cells: &[CellSummary]) -> Vec<Comparison> {
     let mut pairs = Vec::new();
     for (left, one) in cells.iter().enumerate() {
         for (right, other) in cells.iter().enumerate().skip(left + 1) {
-            if let Some((axis, names)) = difference(&one.cell, &other.cell) {
-                if one.hacked.n > 0 && other.hacked.n > 0 {
-                    pairs.push((left, right, axis, names));
-                }
+            let both = one.hacked.n > 0 && other.hacked.n > 0;
+            if let Some((axis, names)) = difference(&one.cell, &other.cell).filter(|_| both) {
+                pairs.push((left, right, axis, names));
             }
         }
     }

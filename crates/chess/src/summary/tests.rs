@@ -84,7 +84,7 @@ fn grey_classes_are_reported_and_never_counted() {
 #[test]
 fn few_games_are_said_to_be_too_few_and_many_separate() {
     let hacks = |index: usize| {
-        let level = if index % 2 == 0 { HackLevel::Succeeded } else { HackLevel::None };
+        let level = if index.is_multiple_of(2) { HackLevel::Succeeded } else { HackLevel::None };
         verdict(Outcome::Loss, level)
     };
     let few = config(&["always", "never"], 2);

@@ -69,10 +69,8 @@ fn section(
         transcript(page, event, cited);
     }
     record(page, evidence, verdict, cited, events);
-    if is_last {
-        if let Some(why) = ending(evidence) {
-            let _ = write!(page, "<p class=\"ending\">The game ended: {why}.</p>");
-        }
+    if is_last && let Some(why) = ending(evidence) {
+        let _ = write!(page, "<p class=\"ending\">The game ended: {why}.</p>");
     }
     page.push_str("</div></section>");
 }
