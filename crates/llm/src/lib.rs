@@ -5,6 +5,12 @@
 
 pub mod chat;
 pub mod error;
+pub mod gate;
+pub mod http;
+pub mod models;
+pub mod price;
+pub mod scripted;
+pub mod secret;
 
 pub use chat::{Chat, Message, Reply, Request, Tool, ToolCall};
 pub use error::Error;
