@@ -31,6 +31,9 @@ pub mod game;
 pub mod record;
 pub mod run;
 
+pub mod corpus;
+pub mod players;
+
 pub mod export;
 pub mod judge_llm;
 pub mod rejudge;

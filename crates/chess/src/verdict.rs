@@ -24,7 +24,7 @@ pub struct Verdict {
 }
 
 /// How the game ended. Wins exist only where the ledger's chain is intact.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Won on the board, or by resignation, from an intact chain.

@@ -11,6 +11,7 @@ pub mod models;
 pub mod price;
 pub mod scripted;
 pub mod secret;
+pub mod serve;
 
 pub use chat::{Chat, Message, Reply, Request, Tool, ToolCall};
 pub use error::Error;

@@ -1,0 +1,40 @@
+//! One file per command: settings and output in, a status out.
+
+pub(crate) mod chess;
+pub(crate) mod chess_corpus;
+pub(crate) mod chess_run;
+pub(crate) mod doctor;
+pub(crate) mod report;
+pub(crate) mod runs;
+pub(crate) mod serve_scripted;
+pub(crate) mod tour;
+
+use std::io::BufReader;
+
+use crate::args::{Arguments, Command};
+use crate::exit::Status;
+use crate::host;
+use crate::output::Output;
+
+/// Calls the command that was asked for.
+pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Status> {
+    let output = Output::new(arguments.format, arguments.quiet);
+    let store = || Ok::<_, anyhow::Error>(::runs::Store::open(host::runs_folder(arguments.out.clone()))?);
+    match arguments.command {
+        Command::Tour(tour) => tour::run(&tour, &store()?, &output),
+        Command::Doctor => doctor::run(&output),
+        Command::Chess(chess) => chess::run(chess, store, &output),
+        Command::Runs(runs) => runs::run(&runs, &store()?, &output),
+        Command::Report(report) => report::run(&report, &store()?, &output),
+        Command::ServeScripted(serve) => serve_scripted::run(&serve, &output),
+        Command::UciEngine => {
+            let stdout = std::io::stdout();
+            ::chess::embedded::serve(BufReader::new(std::io::stdin()), stdout)?;
+            Ok(Status::Ok)
+        }
+        Command::UciProxy { socket } => {
+            ::chess::broker::proxy::run(&socket)?;
+            Ok(Status::Ok)
+        }
+    }
+}

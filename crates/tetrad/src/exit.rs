@@ -1,0 +1,158 @@
+//! Exit codes: one documented enum, one place that maps errors to it.
+
+use std::process::ExitCode;
+
+/// What a command ends with. When several apply, the highest number wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Status {
+    /// Did what was asked.
+    Ok,
+    /// Worked, and the answer is no: a mismatch, a failed gate.
+    Negative,
+    /// A bad flag, config or input file; the user can fix it.
+    Usage,
+    /// This machine cannot: a protection, device, model or network is missing.
+    Unavailable,
+    /// Finished with gaps: some games errored.
+    Partial,
+    /// Stopped by the user; the run is resumable.
+    Interrupted,
+}
+
+impl Status {
+    /// Every status, in the order of the table in `--help`.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Ok,
+        Self::Negative,
+        Self::Usage,
+        Self::Unavailable,
+        Self::Partial,
+        Self::Interrupted,
+    ];
+
+    /// The process exit code.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Negative => 1,
+            Self::Usage => 2,
+            Self::Unavailable => 3,
+            Self::Partial => 4,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// One line for `--help`.
+    pub(crate) fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "did what was asked",
+            Self::Negative => "worked, and the answer is no (mismatch, failed gate)",
+            Self::Usage => "bad flag, config or input file",
+            Self::Unavailable => "this machine lacks a protection, program, model or network",
+            Self::Partial => "finished with gaps: some samples failed",
+            Self::Interrupted => "stopped by the user; the same command resumes",
+        }
+    }
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status.code())
+    }
+}
+
+/// The table that `--help` ends with.
+pub(crate) fn table() -> String {
+    let mut text = String::from("Exit codes:\n");
+    for status in Status::ALL {
+        text.push_str(&format!("  {:>3}  {}\n", status.code(), status.meaning()));
+    }
+    text
+}
+
+/// An error that knows its exit code and, often, what to try next.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Fault {
+    pub(crate) status: Status,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// A user's mistake, with a hint.
+pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+    Fault { status: Status::Usage, message: message.into(), hint: Some(hint.into()) }.into()
+}
+
+/// Something this machine lacks, with what to install.
+pub(crate) fn unavailable(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+    Fault { status: Status::Unavailable, message: message.into(), hint: Some(hint.into()) }.into()
+}
+
+/// The status of an error, found along its chain of causes.
+pub(crate) fn status_of(error: &anyhow::Error) -> Status {
+    error.chain().find_map(status_of_cause).unwrap_or(Status::Usage)
+}
+
+fn status_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Status> {
+    if let Some(fault) = cause.downcast_ref::<Fault>() {
+        return Some(fault.status);
+    }
+    if cause.is::<sandbox::Error>() {
+        return Some(Status::Unavailable);
+    }
+    if let Some(error) = cause.downcast_ref::<llm::Error>() {
+        return Some(match error {
+            llm::Error::Config { .. } => Status::Usage,
+            llm::Error::Interrupted { .. } => Status::Interrupted,
+            _ => Status::Unavailable,
+        });
+    }
+    None
+}
+
+/// What to try next, where an error along the chain says it.
+pub(crate) fn hint_of(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| cause.downcast_ref::<Fault>()?.hint.clone())
+}
+
+/// The chain of causes as one line, without repeating a cause that its parent already quotes.
+pub(crate) fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if line.ends_with(&text) || line.contains(&format!(": {text}")) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&text);
+    }
+    line.replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_rise_with_the_status() {
+        let codes: Vec<u8> = Status::ALL.iter().map(|status| status.code()).collect();
+        assert_eq!(codes, [0, 1, 2, 3, 4, 130]);
+    }
+
+    #[test]
+    fn a_cause_quoted_by_its_parent_is_printed_once() {
+        let inner = std::io::Error::other("no space");
+        let error = anyhow::Error::new(inner).context("failed to write `x`: no space");
+        assert_eq!(one_line(&error), "failed to write `x`: no space");
+    }
+
+    #[test]
+    fn a_missing_protection_is_unavailable_however_deep() {
+        let inner = sandbox::Error::ProtectionMissing { protection: "landlock", reason: "no".into() };
+        let error = anyhow::Error::new(inner).context("failed to play game 3");
+        assert_eq!(status_of(&error), Status::Unavailable);
+    }
+}

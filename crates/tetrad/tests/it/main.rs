@@ -1,0 +1,7 @@
+//! The binary and the tree, tested from outside.
+
+mod binary;
+mod corpus;
+mod crash;
+mod local_model;
+mod tidy;
