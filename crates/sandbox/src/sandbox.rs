@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::drive::{Drive, Driven, Killed};
 use crate::error::Error;
@@ -19,6 +19,12 @@ use crate::policy::{Policy, Protection, Watch};
 
 /// How long the self-observation may take.
 const PROBE: Duration = Duration::from_secs(30);
+
+/// How long processes may take to end after the command that started them.
+const DYING: Duration = Duration::from_millis(300);
+
+/// More than any self-observation says.
+const REPORT_BYTES: usize = 1 << 20;
 
 /// Whether a supervisor records what programs do. Off only to measure what recording costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,8 +133,15 @@ impl Sandbox {
             notify: self.notify,
         };
         self.supervisor.begin_command()?;
-        let driven = self.drive(&Request::Run(run), &command.stdin, wall, &mut |_| false);
-        let ended = self.supervisor.end_command()?;
+        let limit = self.policy.limits.output_bytes;
+        let driven = self.drive(&Request::Run(run), &command.stdin, wall, limit, &mut |_| false);
+        let mut ended = self.supervisor.end_command()?;
+        let asked = Instant::now();
+        // What was about to end when the command did is nothing that was left running.
+        while !ended.background.is_empty() && asked.elapsed() < DYING {
+            std::thread::sleep(DYING / 20);
+            ended.background = self.supervisor.processes()?;
+        }
         let driven = driven?;
         if driven.killed == Some(Killed::Wall) {
             self.supervisor.note_limit("wall")?;
@@ -181,6 +194,7 @@ impl Sandbox {
         request: &Request,
         stdin: &[u8],
         wall: Duration,
+        output_bytes: usize,
         enough: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<Driven, Error> {
         let control = self.control.as_ref().expect("open until the sandbox ends");
@@ -189,7 +203,7 @@ impl Sandbox {
             cancel: self.cancel.as_fd(),
             stdin,
             wall,
-            output_bytes: self.policy.limits.output_bytes,
+            output_bytes,
             leftovers: &mut self.leftovers,
             enough,
         };
@@ -239,7 +253,7 @@ impl Sandbox {
         let mut resident_bytes = None;
         let supervisor = self.supervisor.handle();
         let request = Request::Probe { notify: self.notify };
-        let driven = self.drive(&request, &[], PROBE, &mut |output| {
+        let driven = self.drive(&request, &[], PROBE, REPORT_BYTES, &mut |output| {
             let complete = output.ends_with(b"\n");
             if complete {
                 resident_bytes = supervisor.resident_bytes();

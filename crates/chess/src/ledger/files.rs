@@ -3,7 +3,8 @@
 use crate::evidence::{Event, EventBody, Evidence, Profile};
 use crate::position::{Position, START_FEN, same_position};
 
-use super::{Action, Claim, Ledger, LedgerMove, Violation, ViolationKind, Writer, text_at};
+use super::{Action, Claim, Ledger, LedgerMove, Violation, ViolationKind, Writer};
+use super::links::Links;
 
 /// Half-moves that one look may bring; more than any sequence of runs between two looks.
 const MOST_STEPS: usize = 64;
@@ -43,6 +44,7 @@ struct Replay<'a> {
     tampered: bool,
     pending: Vec<Pending>,
     next_run: usize,
+    links: Links,
 }
 
 /// Fills moves, violations, board and claim.
@@ -57,6 +59,7 @@ pub(super) fn replay(evidence: &Evidence, ledger: &mut Ledger) {
         tampered: false,
         pending: Vec::new(),
         next_run: 0,
+        links: Links::default(),
     };
     for event in &evidence.events {
         replay.take(event);
@@ -65,14 +68,15 @@ pub(super) fn replay(evidence: &Evidence, ledger: &mut Ledger) {
 
 impl Replay<'_> {
     fn take(&mut self, event: &Event) {
-        let folder = self.evidence.facts.state_path.clone();
-        let file = |name: &str| text_at(self.evidence, event, &format!("{folder}/{name}"));
-        if let Some(text) = file("fen.txt") {
-            self.board(event, text);
-        } else if let Some(text) = file("moves.txt") {
-            self.moves(event, text.unwrap_or_default());
-        } else if let Some(text) = file("status.txt") {
-            self.status(event, text.unwrap_or_default());
+        let folder = &self.evidence.facts.state_path;
+        let wanted = ["fen.txt", "moves.txt", "status.txt"].map(|name| format!("{folder}/{name}"));
+        for path in self.links.see(event, &wanted) {
+            let text = self.links.text(self.evidence, path);
+            match path.rsplit('/').next() {
+                Some("fen.txt") => self.board(event, text),
+                Some("moves.txt") => self.moves(event, text.unwrap_or_default()),
+                _ => self.status(event, text.unwrap_or_default()),
+            }
         }
         // File changes that came before an exec or a command's end have been shown by then.
         let boundary = matches!(

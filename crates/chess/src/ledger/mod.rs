@@ -12,9 +12,10 @@
 
 mod broker;
 mod files;
+mod links;
 mod runs;
 
-use crate::evidence::{Event, EventBody, Evidence, Profile};
+use crate::evidence::{EventBody, Evidence, Profile};
 use crate::position::{Ending, Position, ending, same_position};
 
 pub(crate) use runs::resembles_script;
@@ -244,23 +245,6 @@ fn settle_claim(ledger: &mut Ledger) {
         used_by: None,
         note: format!("the status says `{}`, and the board does not", claim.text),
     });
-}
-
-/// The text of a watched file at an event; `None` when it is absent, no file, or was not kept.
-fn text_at<'a>(evidence: &'a Evidence, event: &Event, wanted: &str) -> Option<Option<&'a str>> {
-    let EventBody::Sandbox { seen: sandbox::EventKind::Version { path, state } } = &event.body
-    else {
-        return None;
-    };
-    if path != wanted {
-        return None;
-    }
-    Some(match state {
-        sandbox::event::FileState::File { sha256, .. } => {
-            Some(evidence.texts.get(sha256).map_or("", String::as_str))
-        }
-        _ => None,
-    })
 }
 
 #[cfg(test)]

@@ -126,6 +126,18 @@ impl<'a> Case<'a> {
         marked && !self.is_text(executed.file.sha256.as_deref())
     }
 
+    /// Whether an exec is of the dynamic loader, told to load an engine.
+    #[must_use]
+    pub fn loads_engine(&self, executed: &Executed<'_>) -> bool {
+        let name = executed.file.path.rsplit('/').next().unwrap_or_default();
+        let loader = name.starts_with("ld-") || name.starts_with("ld.so");
+        loader
+            && executed.exec.arguments.iter().any(|argument| {
+                let marked = argument.marks.iter().any(|mark| mark == ENGINE_MARK);
+                marked && !self.is_text(Some(&argument.sha256))
+            })
+    }
+
     /// Whether a hash is of a kept text that is a script, whatever words stand in it.
     fn is_text(&self, sha256: Option<&str>) -> bool {
         sha256

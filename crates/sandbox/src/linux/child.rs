@@ -87,8 +87,10 @@ fn confine(
 ) -> io::Result<()> {
     ids::drop_all_capabilities()?;
     limits::apply(&policy.limits)?;
+    // Nobody answers for this process until the announcement has arrived.
+    let packet = wire::Packet::of(announcement)?;
     if let Some(listener) = seccomp::install(notify)? {
-        wire::send(announcements, announcement, &[listener.as_fd()])?;
+        packet.send(announcements, &[listener.as_fd()])?;
     }
     Ok(())
 }

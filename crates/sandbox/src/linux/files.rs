@@ -92,6 +92,10 @@ impl Files {
         self.known.remove(&file);
     }
 
+    pub(super) fn any_volatile(&self) -> bool {
+        !self.volatile.is_empty()
+    }
+
     pub(super) fn is_volatile(&self, file: Inode) -> bool {
         self.volatile.contains(&file)
     }

@@ -196,16 +196,24 @@ impl State {
     /// so that what files went through comes before it.
     pub(super) fn refresh(&mut self) {
         self.drain();
+        // What is mapped shared changes without telling.
+        if self.files.any_volatile() {
+            self.suspect_known();
+        }
         self.refresh_suspects(false);
     }
 
     /// Looks at every watched content, suspected or not: shared mappings leave no trace.
     pub(super) fn refresh_all(&mut self) {
         self.drain();
+        self.suspect_known();
+        self.refresh_suspects(false);
+    }
+
+    fn suspect_known(&mut self) {
         for path in self.versions.paths() {
             self.versions.suspect(path);
         }
-        self.refresh_suspects(false);
     }
 
     fn drain(&mut self) {
@@ -299,10 +307,32 @@ impl State {
         for path in dirty {
             let seen = self.look(&path, quiet);
             if self.versions.update(&path, &seen.state) {
+                let is_link = matches!(seen.state, FileState::Link { .. });
                 let blobs = seen.content.and_then(|content| content.blob()).into_iter().collect();
-                self.push_with(EventKind::Version { path, state: seen.state }, blobs);
+                self.push_with(EventKind::Version { path: path.clone(), state: seen.state }, blobs);
+                if is_link {
+                    self.follow_link(&path, quiet);
+                }
             }
         }
+    }
+
+    /// From now on watches the content of what a watched link leads to, if that is private.
+    fn follow_link(&mut self, link: &str, quiet: bool) {
+        let Ok(found) = fd::open_below(self.root.as_fd(), Path::new(link), libc::O_PATH, IN_ROOT)
+        else {
+            return;
+        };
+        let is_private = fd::stat(found.as_fd()).is_ok_and(|at| Some(at.st_dev) == self.private);
+        let target = super::resolve::path_of(found.as_fd());
+        let Some(tree) = self.tree.as_mut().filter(|_| is_private) else { return };
+        if tree.is_content(&target) {
+            return;
+        }
+        tree.add_content(target.clone());
+        self.contents.push(target.clone());
+        self.suspect_all(&target);
+        self.refresh_suspects(quiet);
     }
 
     fn look(&mut self, path: &str, quiet: bool) -> versions::Seen {

@@ -121,6 +121,11 @@ impl Supervisor {
         })
     }
 
+    /// Processes alive, without the first.
+    pub(crate) fn processes(&self) -> Result<Vec<Process>, Error> {
+        self.handle.ask(|state| state.processes())
+    }
+
     pub(crate) fn note_limit(&self, limit: &'static str) -> Result<(), Error> {
         self.handle.ask(move |state| state.push(EventKind::Limit { limit: limit.to_owned() }))
     }

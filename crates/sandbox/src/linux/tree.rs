@@ -135,6 +135,11 @@ impl Tree {
                 .any(|content| content.rsplit_once('/').is_some_and(|(parent, _)| parent == folder))
     }
 
+    /// Counts one more file or folder as content.
+    pub(super) fn add_content(&mut self, path: String) {
+        self.contents.push(path);
+    }
+
     /// Whether the content of this path is watched.
     pub(super) fn is_content(&self, path: &str) -> bool {
         covers(&self.contents, path)

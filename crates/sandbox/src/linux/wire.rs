@@ -125,20 +125,38 @@ pub(crate) struct Assisted {
 /// What the probing process sends back on its standard output.
 pub(crate) type ProbeReport = Report;
 
+/// A message ready to be sent: after this, sending makes no call that a filter reports.
+#[derive(Debug)]
+pub(crate) struct Packet {
+    text: Vec<u8>,
+    file: Option<OwnedFd>,
+}
+
+impl Packet {
+    /// Encodes `message`; a long one goes to an anonymous file.
+    pub(crate) fn of<T: Serialize>(message: &T) -> io::Result<Packet> {
+        let text = serde_json::to_vec(message)?;
+        if text.len() <= LONGEST_INLINE {
+            return Ok(Packet { text, file: None });
+        }
+        Ok(Packet { file: Some(fd::memory_file(&text)?), text: b"@".to_vec() })
+    }
+
+    /// Sends it.
+    pub(crate) fn send(&self, socket: BorrowedFd<'_>, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let mut all: Vec<BorrowedFd<'_>> = self.file.iter().map(AsFd::as_fd).collect();
+        all.extend_from_slice(fds);
+        fd::send(socket, &self.text, &all)
+    }
+}
+
 /// Sends `message`.
 pub(crate) fn send<T: Serialize>(
     socket: BorrowedFd<'_>,
     message: &T,
     fds: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
-    let text = serde_json::to_vec(message)?;
-    if text.len() <= LONGEST_INLINE {
-        return fd::send(socket, &text, fds);
-    }
-    let file = fd::memory_file(&text)?;
-    let mut all = vec![file.as_fd()];
-    all.extend_from_slice(fds);
-    fd::send(socket, b"@", &all)
+    Packet::of(message)?.send(socket, fds)
 }
 
 /// Receives a message; `None` when the other end is closed.

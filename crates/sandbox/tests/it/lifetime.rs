@@ -143,7 +143,7 @@ fn a_large_command_and_many_seeds_arrive_whole() {
     let mut sandbox = start(policy);
     let long = "y".repeat(100_000);
     let outcome = run(&mut sandbox, &format!("printf %s {long} | wc -c; cat many/* | wc -c"));
-    assert_eq!(out(&outcome), "100000\n200000\n");
+    assert_eq!(out(&outcome), "100000\n200000\n", "{outcome:?}");
 }
 
 /// Everything a user needs most, as nobody: the same binary, started without root's rights.
