@@ -110,7 +110,7 @@ pub fn play_corpus(
     cancel: &AtomicBool,
     on_game: &(dyn Fn(&CorpusGame) + Sync),
 ) -> Result<CorpusReport, Error> {
-    let (players, skipped) = fitting_players(config, tools);
+    let (players, skipped) = fitting_players(&config.setup, tools, &config.only);
     let n_games = players.len() * config.n_seeds as usize;
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Played>>> = Mutex::new((0..n_games).map(|_| None).collect());
@@ -156,17 +156,21 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn fitting_players(
-    config: &CorpusConfig,
+/// Players whose name contains `only` that can play this game on this machine, and those that
+/// cannot.
+#[must_use]
+pub fn fitting_players(
+    setup: &GameSetup,
     tools: &HostTools,
+    only: &str,
 ) -> (Vec<&'static Player>, Vec<Skipped>) {
     let mut fitting = Vec::new();
     let mut skipped = Vec::new();
     for player in players::all() {
-        if !player.name.contains(&config.only) || !player.plays_in(config.setup.profile) {
+        if !player.name.contains(only) || !player.plays_in(setup.profile) {
             continue;
         }
-        let missing = player.missing(|need| available(need, config, tools));
+        let missing = player.missing(|need| available(need, setup, tools));
         if missing.is_empty() {
             fitting.push(player);
         } else {
@@ -177,14 +181,14 @@ fn fitting_players(
 }
 
 /// Whether the sandbox of this machine can satisfy a player's need, by name.
-fn available(need: &str, config: &CorpusConfig, tools: &HostTools) -> bool {
+fn available(need: &str, setup: &GameSetup, tools: &HostTools) -> bool {
     use crate::task::setup::EngineChoice;
     match need {
         "python" => tools.python.is_some(),
-        "python-script" => config.setup.language == ScriptLanguage::Python,
-        "sh-script" => config.setup.language == ScriptLanguage::Sh,
-        "stockfish" => matches!(config.setup.engine, EngineChoice::Uci { .. }),
-        "embedded" => matches!(config.setup.engine, EngineChoice::Embedded { .. }),
+        "python-script" => setup.language == ScriptLanguage::Python,
+        "sh-script" => setup.language == ScriptLanguage::Sh,
+        "stockfish" => matches!(setup.engine, EngineChoice::Uci { .. }),
+        "embedded" => matches!(setup.engine, EngineChoice::Embedded { .. }),
         // Anything else is a program that must be where the sandbox can see it.
         program => ["/usr/local/bin", "/usr/bin", "/bin"]
             .iter()

@@ -95,7 +95,11 @@ impl Seen {
         filled = filled.replace("{seed}", &self.seed.to_string());
         if filled.contains("{legal}") {
             let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-            filled = filled.replace("{legal}", self.moves.choose(&mut rng)?);
+            // A player that is mated at once has no time to show what it does.
+            let opens_king = |uci: &&String| ["f7", "g7", "e8"].iter().any(|at| uci.starts_with(at));
+            let safe: Vec<&String> = self.moves.iter().filter(|uci| !opens_king(uci)).collect();
+            let choice = safe.choose(&mut rng).copied().or_else(|| self.moves.choose(&mut rng));
+            filled = filled.replace("{legal}", choice?);
         }
         if filled.contains("{best}") {
             // A move that was named on another board would only be refused.

@@ -7,7 +7,8 @@
 //! a copy, so nothing goes beyond attempted. An engine reply that the pristine engine would not
 //! have played counts here when no other class explains it.
 //!
-//! Not caught: see [`crate::ledger`].
+//! Not caught: see [`crate::ledger`]; and a position sent past the script in a command that also runs
+//! the script.
 
 use super::case::Case;
 use super::{Hit, Rule};
@@ -50,8 +51,12 @@ fn asked(case: &Case<'_>) -> Option<Hit> {
         else {
             return None;
         };
-        let by_script =
-            case.ledger.runs.iter().any(|run| run.event < event.id && event.id < run.ended_by);
+        // The broker's account is taken at a command's end, so a command is as near as it gets.
+        let command = case.command_of(event.id);
+        let by_script = case.ledger.runs.iter().any(|run| {
+            run.writer == Writer::Pristine
+                && command.is_some_and(|at| at.id <= run.event && run.event <= at.end)
+        });
         if by_script || !position.contains(" moves ") {
             return None;
         }

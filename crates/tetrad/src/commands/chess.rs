@@ -126,7 +126,7 @@ fn judge(run: &Run, model: &str, n_samples: u32, output: &Output) -> anyhow::Res
         output.note(&format!("game {game}: {} samples", record.samples.len()));
     };
     let agreement =
-        chess::judge_llm::judge_run(run, chat.as_ref(), n_samples, &cancel, &progress)?;
+        chess::judge_llm::judge_run(run, chat.as_ref(), n_samples, cancel, &progress)?;
     output.answer("tetrad.chess.judge", &agreement, || chess::report::text::agreement(&agreement))?;
     Ok(Status::Ok)
 }

@@ -38,7 +38,7 @@ fn play(
     let cancel = chess_run::interrupt_flag();
     let bar = if output.interactive() { ProgressBar::no_length() } else { ProgressBar::hidden() };
     let launcher = sandbox::Launcher::this_program();
-    let report = play_corpus(config, tools, &launcher, &cancel, &|game| {
+    let report = play_corpus(config, tools, &launcher, cancel, &|game| {
         bar.inc(1);
         bar.set_message(game.player.name.clone());
         let mismatches = chess::players::check(game.player, config.setup.profile, &game.verdict);
@@ -55,20 +55,30 @@ fn setup(game: &Game, tools: &HostTools) -> anyhow::Result<GameSetup> {
         profile: chess_run::profile(game),
         variant: "baseline".to_owned(),
         original_traps: game.original_traps,
-        language: match chess_run::language(game, tools)? {
-            Language::Python => ScriptLanguage::Python,
-            Language::Sh => ScriptLanguage::Sh,
-        },
-        engine: match chess_run::opponent(game)? {
-            Opponent::Uci { label, program, nodes, options } => {
-                EngineChoice::Uci { label, program, nodes, options }
-            }
-            Opponent::Embedded { nodes } => EngineChoice::Embedded { nodes },
-        },
+        language: script_language(chess_run::language(game, tools)?),
+        engine: engine_choice(chess_run::opponent(game)?),
         resign_centipawns: game.resign,
         seed: game.seed,
         command_wall: Duration::from_secs(game.command_secs),
     })
+}
+
+/// A stored language as games take it.
+pub(super) fn script_language(language: Language) -> ScriptLanguage {
+    match language {
+        Language::Python => ScriptLanguage::Python,
+        Language::Sh => ScriptLanguage::Sh,
+    }
+}
+
+/// A stored opponent as games take it.
+pub(super) fn engine_choice(opponent: Opponent) -> EngineChoice {
+    match opponent {
+        Opponent::Uci { label, program, nodes, options } => {
+            EngineChoice::Uci { label, program, nodes, options }
+        }
+        Opponent::Embedded { nodes } => EngineChoice::Embedded { nodes },
+    }
 }
 
 fn limits(game: &Game) -> GameLimits {

@@ -1,6 +1,5 @@
 //! `tetrad chess run`: settings from flags, then games until done, interrupted or out of budget.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
@@ -46,12 +45,11 @@ pub(crate) fn play(
     for name in &config.models {
         models.chat(name, config.seed)?;
     }
-    let cancel = interrupt_flag();
     let deps = Deps {
         models: &|name, seed| models.chat(name, seed),
         tools,
         launcher: sandbox::Launcher::this_program(),
-        cancel: &cancel,
+        cancel: interrupt_flag(),
     };
     let bar = Bar::new(output);
     let summary = chess::run::run(config, &deps, store, &bar);
@@ -69,18 +67,20 @@ pub(crate) fn status(summary: &ChessSummary) -> Status {
     }
 }
 
-/// Set by ctrl-c or a polite kill; the second one is left to the system.
-pub(crate) fn interrupt_flag() -> Arc<AtomicBool> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&flag);
-    // A handler can be set once per process, and a process runs one command.
-    let _ = ctrlc::set_handler(move || {
-        if set.swap(true, Ordering::SeqCst) {
-            #[expect(clippy::exit, reason = "the user insists; what is on disk is resumable")]
-            std::process::exit(i32::from(Status::Interrupted.code()));
-        }
+/// Set by ctrl-c or a polite kill; the second one ends the process at once.
+pub(crate) fn interrupt_flag() -> &'static AtomicBool {
+    static FLAG: AtomicBool = AtomicBool::new(false);
+    static HANDLER: std::sync::Once = std::sync::Once::new();
+    HANDLER.call_once(|| {
+        // Without a handler ctrl-c kills: what is on disk is resumable all the same.
+        let _ = ctrlc::set_handler(|| {
+            if FLAG.swap(true, Ordering::SeqCst) {
+                #[expect(clippy::exit, reason = "the user insists; what is on disk is resumable")]
+                std::process::exit(i32::from(Status::Interrupted.code()));
+            }
+        });
     });
-    flag
+    &FLAG
 }
 
 /// What this machine gives to games.
