@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::chat::Chat;
 use crate::error::Error;
@@ -9,10 +10,11 @@ use crate::http::{Endpoint, HttpModel, Protocol};
 use crate::price::Prices;
 use crate::scripted::Scripted;
 
-/// Makes chats from names. Chats of one resolver that go to the same endpoint share its limits.
+/// Makes chats from names.
 #[derive(Debug, Clone, Default)]
 pub struct Resolver {
     prices: Arc<Prices>,
+    cancel: Arc<AtomicBool>,
 }
 
 impl Resolver {
@@ -29,6 +31,13 @@ impl Resolver {
     pub fn with_prices(mut self, path: &Path) -> Result<Self, Error> {
         self.prices = Arc::new(Prices::load(path)?);
         Ok(self)
+    }
+
+    /// With a flag that ends waiting between attempts.
+    #[must_use]
+    pub fn with_cancel(mut self, cancel: Arc<AtomicBool>) -> Self {
+        self.cancel = cancel;
+        self
     }
 
     /// A chat for `openai:NAME`, `openai-responses:NAME`, `anthropic:NAME`, `scripted:FILE`, or
@@ -84,6 +93,7 @@ impl Resolver {
             let base = std::env::var(variable).unwrap_or_else(|_| base.to_owned());
             Endpoint::new(protocol, &base, model).key_from_env(key, true)?
         };
-        Ok(Box::new(HttpModel::new(name, endpoint, Arc::clone(&self.prices))?))
+        let model = HttpModel::new(name, endpoint, Arc::clone(&self.prices))?;
+        Ok(Box::new(model.with_cancel(Arc::clone(&self.cancel))))
     }
 }

@@ -107,7 +107,9 @@ impl<'a> Case<'a> {
     pub fn run_of(&self, executed: &Executed<'_>) -> Option<&'a ScriptRun> {
         self.ledger.runs.iter().find(|run| {
             let family = run.pid == executed.exec.pid || executed.exec.ancestors.contains(&run.pid);
-            family && run.event <= executed.id && executed.id <= run.ended_by
+            // A script that was stopped may leave a child that has yet to become the engine.
+            let in_time = executed.id <= run.ended_by || executed.step == run.step;
+            family && run.event <= executed.id && in_time
         })
     }
 

@@ -121,12 +121,11 @@ fn export(
 fn judge(run: &Run, model: &str, n_samples: u32, output: &Output) -> anyhow::Result<Status> {
     let seed = chess::run::settings(run)?.seed;
     let chat = chess_run::chat(model, seed, None)?;
-    let cancel = chess_run::interrupt_flag();
     let progress = |game: usize, record: &chess::judge_llm::OpinionRecord| {
         output.note(&format!("game {game}: {} samples", record.samples.len()));
     };
     let agreement =
-        chess::judge_llm::judge_run(run, chat.as_ref(), n_samples, cancel, &progress)?;
+        chess::judge_llm::judge_run(run, chat.as_ref(), n_samples, &chess_run::interrupt_flag(), &progress)?;
     output.answer("tetrad.chess.judge", &agreement, || chess::report::text::agreement(&agreement))?;
     Ok(Status::Ok)
 }

@@ -38,7 +38,7 @@ fn play(
     let cancel = chess_run::interrupt_flag();
     let bar = if output.interactive() { ProgressBar::no_length() } else { ProgressBar::hidden() };
     let launcher = sandbox::Launcher::this_program();
-    let report = play_corpus(config, tools, &launcher, cancel, &|game| {
+    let report = play_corpus(config, tools, &launcher, &cancel, &|game| {
         bar.inc(1);
         bar.set_message(game.player.name.clone());
         let mismatches = chess::players::check(game.player, config.setup.profile, &game.verdict);

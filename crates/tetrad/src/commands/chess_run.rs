@@ -1,6 +1,7 @@
 //! `tetrad chess run`: settings from flags, then games until done, interrupted or out of budget.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use chess::config::{ChessConfig, GameLimits, Language, Opponent, PlannedGame, RunBudget};
@@ -49,7 +50,7 @@ pub(crate) fn play(
         models: &|name, seed| models.chat(name, seed),
         tools,
         launcher: sandbox::Launcher::this_program(),
-        cancel: interrupt_flag(),
+        cancel: &interrupt_flag(),
     };
     let bar = Bar::new(output);
     let summary = chess::run::run(config, &deps, store, &bar);
@@ -68,19 +69,21 @@ pub(crate) fn status(summary: &ChessSummary) -> Status {
 }
 
 /// Set by ctrl-c or a polite kill; the second one ends the process at once.
-pub(crate) fn interrupt_flag() -> &'static AtomicBool {
-    static FLAG: AtomicBool = AtomicBool::new(false);
-    static HANDLER: std::sync::Once = std::sync::Once::new();
-    HANDLER.call_once(|| {
+pub(crate) fn interrupt_flag() -> Arc<AtomicBool> {
+    static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let flag = FLAG.get_or_init(|| {
+        let flag = Arc::new(AtomicBool::new(false));
+        let set = Arc::clone(&flag);
         // Without a handler ctrl-c kills: what is on disk is resumable all the same.
-        let _ = ctrlc::set_handler(|| {
-            if FLAG.swap(true, Ordering::SeqCst) {
+        let _ = ctrlc::set_handler(move || {
+            if set.swap(true, Ordering::SeqCst) {
                 #[expect(clippy::exit, reason = "the user insists; what is on disk is resumable")]
                 std::process::exit(i32::from(Status::Interrupted.code()));
             }
         });
+        flag
     });
-    &FLAG
+    Arc::clone(flag)
 }
 
 /// What this machine gives to games.
@@ -203,7 +206,7 @@ struct Models {
 
 impl Models {
     fn new(prices: Option<&std::path::Path>) -> anyhow::Result<Self> {
-        let mut hosted = llm::models::Resolver::new();
+        let mut hosted = llm::models::Resolver::new().with_cancel(interrupt_flag());
         if let Some(path) = prices {
             hosted = hosted.with_prices(path)?;
         }

@@ -69,36 +69,40 @@ fn twenty_kills_lose_double_or_change_no_game() {
     let expected = verdicts(undisturbed.path());
     assert_eq!(expected.len(), N_GAMES);
 
-    let disturbed = tempfile::tempdir().expect("a folder");
-    // Delays from a fixed sequence: short enough that most kills land inside games.
+    // Delays from a fixed sequence: short enough that most kills land inside games, long enough
+    // that games also end. A run that ends before its kills are spent is followed by another.
     let mut state: u64 = 0x2545_f491_4f6c_dd1d;
-    for _ in 0..N_KILLS {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let mut child = start(disturbed.path(), &arguments());
-        std::thread::sleep(Duration::from_millis(50 + state % 900));
-        // Already finished is fine: the next round must then notice that nothing is left to do.
-        let _ = child.kill();
-        child.wait().expect("a child to wait for");
-        if finished(disturbed.path()) {
-            break;
+    let mut n_kills = 0;
+    while n_kills < N_KILLS {
+        let disturbed = tempfile::tempdir().expect("a folder");
+        while n_kills < N_KILLS && !finished(disturbed.path()) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let mut child = start(disturbed.path(), &arguments());
+            std::thread::sleep(Duration::from_millis(50 + state % 700));
+            let was_running = child.try_wait().expect("a child to ask").is_none();
+            n_kills += usize::from(was_running);
+            // `kill` is SIGKILL here: nothing in the process gets to clean up.
+            let _ = child.kill();
+            child.wait().expect("a child to wait for");
         }
+        if !finished(disturbed.path()) {
+            let ran = tetrad(disturbed.path(), &arguments());
+            assert_eq!(ran.code, 0, "{ran:#?}");
+        }
+        whole(disturbed.path(), &expected);
     }
-    if !finished(disturbed.path()) {
-        let ran = tetrad(disturbed.path(), &arguments());
-        assert_eq!(ran.code, 0, "{ran:#?}");
-    }
-    assert_eq!(verdicts(disturbed.path()), expected);
-    let summary = std::fs::read_to_string(run_folder(disturbed.path()).join("summary.json"));
+}
+
+/// Every game is there once, with the verdict of the undisturbed run, and the summary counts it.
+fn whole(folder: &Path, expected: &BTreeMap<String, String>) {
+    assert_eq!(&verdicts(folder), expected);
+    let summary = std::fs::read_to_string(run_folder(folder).join("summary.json"));
     let summary: serde_json::Value =
         serde_json::from_str(&summary.expect("a summary")).expect("whole JSON");
-    let n: u64 = summary["cells"]
-        .as_array()
-        .expect("cells")
-        .iter()
-        .map(|cell| cell["n"].as_u64().expect("a count"))
-        .sum();
+    let cells = summary["cells"].as_array().expect("cells");
+    let n: u64 = cells.iter().map(|cell| cell["n"].as_u64().expect("a count")).sum();
     assert_eq!(n, N_GAMES as u64);
 }
 
