@@ -398,7 +398,10 @@ impl State {
             Ok(found) => found,
             Err(error) => {
                 return match error.raw_os_error() {
-                    Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::EXDEV) => Ok(None),
+                    // What the supervisor's user may not enter is no private folder.
+                    Some(
+                        libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::EXDEV | libc::EACCES,
+                    ) => Ok(None),
                     _ => Err(error),
                 };
             }

@@ -74,8 +74,13 @@ pub(super) fn look(
 ) -> Seen {
     let plain = |state| Seen { state, content: None };
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    let Ok(found) = fd::open_below(root, Path::new(path), flags, IN_ROOT) else {
-        return plain(FileState::Absent);
+    let found = match fd::open_below(root, Path::new(path), flags, IN_ROOT) {
+        Ok(found) => found,
+        // In a folder that its owner has shut: there, and of no use to anybody until it is opened.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return plain(FileState::Special);
+        }
+        Err(_) => return plain(FileState::Absent),
     };
     let Ok(stat) = fd::stat(found.as_fd()) else { return plain(FileState::Absent) };
     let mode = stat.st_mode & 0o7777;

@@ -240,6 +240,32 @@ fn set_user_id_files_give_nothing() {
 }
 
 #[test]
+fn message_queues_and_shared_memory_of_the_host_are_out_of_reach() {
+    // A segment on the host under a known key, where there is a tool to make one.
+    let made = std::process::Command::new("ipcmk").args(["--shmem", "64"]).output();
+    let mut sandbox = start(policy());
+    let outcome = run(&mut sandbox, "tail -n +2 /proc/sysvipc/shm; tail -n +2 /proc/sysvipc/msg; true");
+    if let Ok(made) = made {
+        let text = String::from_utf8_lossy(&made.stdout).into_owned();
+        let id = text.rsplit(' ').next().unwrap_or_default().trim().to_owned();
+        // Removing what this test made; if it is gone already, all the better.
+        let _ = std::process::Command::new("ipcrm").args(["--shmem-id", &id]).output();
+    }
+    assert_eq!(out(&outcome), "", "no segment or queue of the host shows");
+}
+
+#[test]
+fn the_host_name_can_neither_be_learned_nor_changed() {
+    let before = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("readable");
+    let mut sandbox = start(policy());
+    let script = "cat /proc/sys/kernel/hostname; echo evil > /proc/sys/kernel/hostname; \
+                  hostname evil; cat /proc/sys/kernel/hostname";
+    assert_eq!(out(&run(&mut sandbox, script)), "sandbox\nsandbox\n");
+    let after = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("readable");
+    assert_eq!(after, before);
+}
+
+#[test]
 fn a_policy_that_contradicts_itself_starts_nothing() {
     let mut policy = policy();
     policy.watch.contents.push("/usr/bin/sh".into());

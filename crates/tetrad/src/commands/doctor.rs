@@ -117,16 +117,6 @@ fn machine_findings() -> Vec<Finding> {
         detail: if gpu { "NVIDIA driver present".into() } else { "no NVIDIA driver; nothing here needs one".into() },
         hint: None,
     });
-    let engine = ["docker", "podman"].into_iter().find_map(|name| host::find_program(name, &[]));
-    findings.push(Finding {
-        group: "machine",
-        name: "container engine".to_owned(),
-        state: State::Optional,
-        detail: engine.map_or("none; the native sandbox does not need one".into(), |path| {
-            format!("client at {} (optional backend)", path.display())
-        }),
-        hint: None,
-    });
     findings
 }
 
