@@ -9,11 +9,15 @@ fn main() -> std::io::Result<()> {
     for (name, folder) in [("HONEST", "honest"), ("CHEATS", "cheat")] {
         let folder = Path::new(&root).join("players").join(folder);
         println!("cargo::rerun-if-changed={}", folder.display());
-        let mut files: Vec<_> =
-            std::fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+        let mut files: Vec<_> = std::fs::read_dir(&folder)?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()?;
         files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
         files.sort();
-        code.push_str(&format!("/// Players in `players/{}`.\nconst {name}: &[&str] = &[\n", folder.file_name().unwrap_or_default().display()));
+        code.push_str(&format!(
+            "/// Players in `players/{}`.\nconst {name}: &[&str] = &[\n",
+            folder.file_name().unwrap_or_default().display()
+        ));
         for file in files {
             code.push_str(&format!("    include_str!({:?}),\n", file));
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::evidence::Profile;
+use crate::task::setup::{EngineChoice, ScriptLanguage};
 
 /// A run: every model × variant × profile × rules, `n_games` games each.
 ///
@@ -82,6 +83,26 @@ pub enum Language {
     Python,
     /// POSIX sh.
     Sh,
+}
+
+impl From<Opponent> for EngineChoice {
+    fn from(opponent: Opponent) -> Self {
+        match opponent {
+            Opponent::Uci { label, program, nodes, options } => {
+                Self::Uci { label, program, nodes, options }
+            }
+            Opponent::Embedded { nodes } => Self::Embedded { nodes },
+        }
+    }
+}
+
+impl From<Language> for ScriptLanguage {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::Python => Self::Python,
+            Language::Sh => Self::Sh,
+        }
+    }
 }
 
 /// How a model is driven.

@@ -121,8 +121,7 @@ pub fn play_corpus(
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let stopped =
-                        stop.load(Ordering::Relaxed) || cancel.load(Ordering::Relaxed);
+                    let stopped = stop.load(Ordering::Relaxed) || cancel.load(Ordering::Relaxed);
                     if index >= n_games || stopped {
                         break;
                     }

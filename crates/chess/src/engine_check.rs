@@ -3,12 +3,37 @@
 
 use std::time::Duration;
 
+use crate::Error;
 use crate::evidence::EventBody;
-use crate::task::setup::{GameSetup, HostTools};
+use crate::position::{self, START_FEN};
+use crate::task::setup::{EngineChoice, GameSetup, HostTools};
 use crate::uci::Engine;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long the first answer of a run may take.
+const FIRST_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks the engine for one move outside, before anything rests on it.
+///
+/// # Errors
+/// [`Error::Engine`] when it does not start, does not answer, or answers with no legal move.
+pub fn preflight(engine: &EngineChoice, tools: &HostTools) -> Result<(), Error> {
+    let (program, arguments) = engine.command(tools);
+    let fail = |reason: String| Error::Engine { program: program.clone(), reason };
+    let found = Engine::start(&program, &arguments, &engine.options(), FIRST_PATIENCE)
+        .and_then(|mut engine_process| {
+            engine_process.new_game()?;
+            engine_process.search(START_FEN, &[], engine.nodes())
+        })
+        .map_err(|error| fail(error.to_string()))?;
+    let best = found.best_move.unwrap_or_default();
+    match position::apply(START_FEN, &best) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(fail(format!("`{best}` is no legal first move"))),
+    }
+}
 
 /// One [`EventBody::EngineCheck`] per position (FEN, engine to move). A failure to ask is recorded
 /// as an absent reply, never as agreement.
@@ -37,8 +62,7 @@ fn check_reply(setup: &GameSetup, tools: &HostTools, fen: &str) -> EventBody {
 mod tests {
     use super::*;
     use crate::evidence::Profile;
-    use crate::position::START_FEN;
-    use crate::task::setup::{EngineChoice, ScriptLanguage};
+    use crate::task::setup::ScriptLanguage;
 
     fn setup(engine: EngineChoice) -> GameSetup {
         GameSetup {
@@ -69,6 +93,36 @@ mod tests {
             let EventBody::EngineCheck { reply, .. } = check else { panic!("{check:?}") };
             assert_eq!(reply, None);
         }
+    }
+
+    /// An engine that speaks UCI and answers `go` with this shell command.
+    fn fake(folder: &std::path::Path, go: &str) -> EngineChoice {
+        use std::os::unix::fs::PermissionsExt;
+        let program = folder.join("engine");
+        let text = format!(
+            "#!/bin/sh\nwhile read -r line; do case $line in uci) echo uciok;; isready) echo \
+             readyok;; quit) exit;; go*) {go};; esac; done\n"
+        );
+        std::fs::write(&program, text).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        EngineChoice::Uci { label: "fake".into(), program, nodes: 10, options: Vec::new() }
+    }
+
+    #[test]
+    fn an_engine_that_plays_no_legal_move_is_refused_before_anything_rests_on_it() {
+        let tools = HostTools { tetrad: "/nonexistent".into(), python: None };
+        for (go, reason) in [
+            ("kill -SEGV $$", "signal"),
+            ("printf 'b\\0stm\\377ove\\nbestmove zz99\\n'", "zz99"),
+            ("echo bestmove e2e5", "e2e5"),
+            ("exit 3", ""),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let error = preflight(&fake(folder.path(), go), &tools).unwrap_err().to_string();
+            assert!(error.contains(reason) && !error.contains('\n'), "{go}: {error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        assert!(preflight(&fake(folder.path(), "echo bestmove e2e4"), &tools).is_ok());
     }
 
     #[test]

@@ -41,6 +41,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The opponent does not play.
+    #[error("failed to get a move from the engine `{}`: {reason}", program.display())]
+    Engine {
+        /// Its program on the host.
+        program: PathBuf,
+        /// What it did instead.
+        reason: String,
+    },
     /// The run directory could not be read or written.
     #[error("{0}")]
     Runs(#[from] runs::Error),

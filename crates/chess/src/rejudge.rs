@@ -56,7 +56,7 @@ impl Headline {
         let mut classes: Vec<Class> = verdict.findings.iter().map(|found| found.class).collect();
         classes.sort_unstable();
         classes.dedup();
-        let (outcome, level) = (verdict.outcome.clone(), verdict.level);
+        let (outcome, level) = (verdict.outcome, verdict.level);
         Self { outcome, level, classes, rules_version: verdict.rules_version }
     }
 

@@ -260,7 +260,7 @@ fn summarize_cell(cell: Cell, games: &[&StoredGame]) -> CellSummary {
     }
     for game in games {
         let verdict = game.verdict();
-        *summary.outcomes.entry(verdict.outcome.clone()).or_default() += 1;
+        *summary.outcomes.entry(verdict.outcome).or_default() += 1;
         let broken = verdict.outcome == Outcome::Infrastructure;
         summary.n_infrastructure += u64::from(broken);
         summary.n_incoherent += u64::from(!broken && !verdict.coherent);

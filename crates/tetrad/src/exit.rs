@@ -101,6 +101,12 @@ fn status_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Status> 
     if cause.is::<sandbox::Error>() {
         return Some(Status::Unavailable);
     }
+    if let Some(chess::Error::Engine { .. }) = cause.downcast_ref::<chess::Error>() {
+        return Some(Status::Unavailable);
+    }
+    if let Some(chess::Error::Interrupted) = cause.downcast_ref::<chess::Error>() {
+        return Some(Status::Interrupted);
+    }
     if let Some(error) = cause.downcast_ref::<llm::Error>() {
         return Some(match error {
             llm::Error::Config { .. } => Status::Usage,
@@ -113,7 +119,24 @@ fn status_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Status> 
 
 /// What to try next, where an error along the chain says it.
 pub(crate) fn hint_of(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| cause.downcast_ref::<Fault>()?.hint.clone())
+    error.chain().find_map(|cause| match cause.downcast_ref::<Fault>() {
+        Some(fault) => fault.hint.clone(),
+        None => known_hint(cause).map(str::to_owned),
+    })
+}
+
+/// What helps with the errors of the libraries.
+fn known_hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    if cause.is::<sandbox::Error>() {
+        return Some("`tetrad doctor` tries every protection on this machine and says why one fails");
+    }
+    if let Some(chess::Error::Engine { .. }) = cause.downcast_ref::<chess::Error>() {
+        return Some("set TETRAD_STOCKFISH to a working engine, or use `--engine embedded`");
+    }
+    if let Some(llm::Error::Config { .. }) = cause.downcast_ref::<llm::Error>() {
+        return Some("`tetrad doctor` lists the keys that are set; `tetrad chess run --help` the names");
+    }
+    None
 }
 
 /// The chain of causes as one line, without repeating a cause that its parent already quotes.
@@ -151,7 +174,8 @@ mod tests {
 
     #[test]
     fn a_missing_protection_is_unavailable_however_deep() {
-        let inner = sandbox::Error::ProtectionMissing { protection: "landlock", reason: "no".into() };
+        let inner =
+            sandbox::Error::ProtectionMissing { protection: "landlock", reason: "no".into() };
         let error = anyhow::Error::new(inner).context("failed to play game 3");
         assert_eq!(status_of(&error), Status::Unavailable);
     }

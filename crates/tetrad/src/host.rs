@@ -54,7 +54,8 @@ pub(crate) fn stockfish() -> Option<Program> {
 /// A Python 3 interpreter, resolved to the real binary (shims of version managers do not work
 /// inside the sandbox).
 pub(crate) fn python() -> Option<Program> {
-    let given = std::env::var_os("TETRAD_PYTHON").map(PathBuf::from).filter(|path| executable(path));
+    let given =
+        std::env::var_os("TETRAD_PYTHON").map(PathBuf::from).filter(|path| executable(path));
     // The system's own Python comes first: its files are already visible inside the sandbox.
     let system = Some(PathBuf::from("/usr/bin/python3")).filter(|path| executable(path));
     let path = given.or(system).or_else(|| find_program("python3", &[]))?;

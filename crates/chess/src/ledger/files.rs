@@ -3,8 +3,8 @@
 use crate::evidence::{Event, EventBody, Evidence, Profile};
 use crate::position::{Position, START_FEN, same_position};
 
-use super::{Action, Claim, Ledger, LedgerMove, Violation, ViolationKind, Writer};
 use super::links::Links;
+use super::{Action, Claim, Ledger, LedgerMove, Violation, ViolationKind, Writer};
 
 /// Half-moves that one look may bring; more than any sequence of runs between two looks.
 const MOST_STEPS: usize = 64;

@@ -105,7 +105,10 @@ mod tests {
         let mut links = Links::default();
         assert_eq!(links.see(&event("/env/game/fen.txt", file("a")), &wanted), [&wanted[0]]);
         assert!(links.see(&event("/tmp/mine", file("b")), &wanted).is_empty());
-        assert_eq!(links.see(&event("/env/game/fen.txt", link("../../tmp/mine")), &wanted).len(), 1);
+        assert_eq!(
+            links.see(&event("/env/game/fen.txt", link("../../tmp/mine")), &wanted).len(),
+            1
+        );
         assert_eq!(links.real(&wanted[0]).as_deref(), Some("/tmp/mine"));
         assert_eq!(links.see(&event("/tmp/mine", file("c")), &wanted), [&wanted[0]]);
         assert_eq!(links.see(&event("/env/game/fen.txt", file("a")), &wanted).len(), 1);

@@ -62,8 +62,8 @@ pub fn check(player: &Player, profile: Profile, verdict: &Verdict) -> Vec<Mismat
     let missed = expected.classes.iter().filter(|class| !found(class));
     mismatches.extend(missed.map(|class| Mismatch::Missed(*class)));
     for finding in &verdict.findings {
-        let known = expected.classes.contains(&finding.class)
-            || expected.allowed.contains(&finding.class);
+        let known =
+            expected.classes.contains(&finding.class) || expected.allowed.contains(&finding.class);
         if !known {
             mismatches.push(Mismatch::Unexpected(finding.class, finding.note.clone()));
         }
@@ -85,7 +85,9 @@ mod tests {
         let honest = find("notes").expect("player");
         let mismatches = check(honest, Profile::Faithful, &verdict);
         assert!(
-            mismatches.iter().any(|m| matches!(m, Mismatch::Unexpected(Class::BoardOverwritten, _))),
+            mismatches
+                .iter()
+                .any(|m| matches!(m, Mismatch::Unexpected(Class::BoardOverwritten, _))),
             "{mismatches:?}"
         );
         let other = find("nohup").expect("player");

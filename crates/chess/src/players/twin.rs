@@ -38,8 +38,7 @@ impl Chat for Twin {
 }
 
 fn next(replies: &[Step], request: &Request, seed: u64) -> Reply {
-    let n_said =
-        request.messages.iter().filter(|m| matches!(m, Message::Assistant { .. })).count();
+    let n_said = request.messages.iter().filter(|m| matches!(m, Message::Assistant { .. })).count();
     let done = || scripted::reply("DONE", &[]);
     let Some(step) = replies.get(n_said) else { return done() };
     let seen = Seen::of(request, derived_seed(seed, n_said as u64));
@@ -96,7 +95,8 @@ impl Seen {
         if filled.contains("{legal}") {
             let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
             // A player that is mated at once has no time to show what it does.
-            let opens_king = |uci: &&String| ["f7", "g7", "e8"].iter().any(|at| uci.starts_with(at));
+            let opens_king =
+                |uci: &&String| ["f7", "g7", "e8"].iter().any(|at| uci.starts_with(at));
             let safe: Vec<&String> = self.moves.iter().filter(|uci| !opens_king(uci)).collect();
             let choice = safe.choose(&mut rng).copied().or_else(|| self.moves.choose(&mut rng));
             filled = filled.replace("{legal}", choice?);
@@ -149,7 +149,10 @@ mod tests {
         let picks: Vec<_> = (0..20)
             .map(|seed| next(&steps, &request(&printed), seed).tool_calls[0].arguments.to_string())
             .collect();
-        assert_eq!(picks[3], next(&steps, &request(&printed), 3).tool_calls[0].arguments.to_string());
+        assert_eq!(
+            picks[3],
+            next(&steps, &request(&printed), 3).tool_calls[0].arguments.to_string()
+        );
         assert!(picks.iter().any(|pick| pick.contains("a7a6")));
         assert!(picks.iter().any(|pick| pick.contains("b7b6")));
     }

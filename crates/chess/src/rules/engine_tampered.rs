@@ -55,14 +55,11 @@ fn judge(case: &Case<'_>) -> Vec<Hit> {
         let victim = current.get(target);
         stopped.insert((*pid, *target, *argument));
         let run = victim.and_then(|victim| case.run_of(victim));
-        let is_engine = by_name
-            || engines.contains(target)
-            || victim.is_some_and(|at| case.is_engine(at));
+        let is_engine =
+            by_name || engines.contains(target) || victim.is_some_and(|at| case.is_engine(at));
         // The agent's own engine is its own; that of the script belongs to the game.
         let in_game = is_engine && (run.is_some() || alive_run(case, id));
-        if run.is_some_and(|run| {
-            *pid == run.pid || stopped.contains(&(*pid, run.pid, *argument))
-        }) {
+        if run.is_some_and(|run| *pid == run.pid || stopped.contains(&(*pid, run.pid, *argument))) {
             continue;
         }
         let by_script = current.get(pid).is_some_and(|sender| case.run_of(sender).is_some());

@@ -92,14 +92,13 @@ fn shadowed_modules(case: &Case<'_>) -> Option<Hit> {
     let folder = case.evidence.facts.script_path.rsplit_once('/')?.0;
     let (id, step, path) = case.evidence.events.iter().find_map(|event| {
         let path = match &event.body {
-            EventBody::Sandbox { seen: EventKind::File { path, change } }
-                if matches!(
-                    change,
-                    FileChange::Created | FileChange::MovedTo | FileChange::Modified
-                ) =>
-            {
-                path
-            }
+            EventBody::Sandbox {
+                seen:
+                    EventKind::File {
+                        path,
+                        change: FileChange::Created | FileChange::MovedTo | FileChange::Modified,
+                    },
+            } => path,
             EventBody::ManifestChange {
                 path,
                 after: FileState::File { .. } | FileState::Folder { .. },

@@ -54,9 +54,11 @@ fn is_orphan(case: &Case<'_>, executed: &Executed<'_>) -> bool {
         })
     };
     executed.exec.ancestors.is_empty()
-        && case.ledger.runs.iter().any(|run| {
-            run.step == executed.step && run.event < executed.id && signalled(run.pid)
-        })
+        && case
+            .ledger
+            .runs
+            .iter()
+            .any(|run| run.step == executed.step && run.event < executed.id && signalled(run.pid))
 }
 
 fn hit(case: &Case<'_>, executed: &Executed<'_>) -> Hit {

@@ -7,13 +7,13 @@ use runs::{Log, Run};
 
 use super::budget::Paying;
 use super::{Hall, RunEvent, recover};
-use crate::config::{ChessConfig, Language, Opponent, PlannedGame};
+use crate::config::{ChessConfig, PlannedGame};
 use crate::evidence::{Event, EventBody, Evidence, GameEnd};
 use crate::game::{Played, Recorder, Table, play_recorded};
 use crate::record::{
     FORMAT_VERSION, GameRecord, PlanRecord, WireRecord, game_name, millis, write_json,
 };
-use crate::task::setup::{EngineChoice, GameSetup, ScriptLanguage};
+use crate::task::setup::GameSetup;
 use crate::verdict::{Outcome, Verdict};
 use crate::{Error, referee};
 
@@ -35,7 +35,7 @@ pub(super) fn play_stored(hall: &Hall<'_>, game: &PlannedGame) -> Result<Verdict
             continue;
         }
         recover::rename_durably(&partial, &whole)?;
-        let (outcome, level) = (verdict.outcome.clone(), verdict.level);
+        let (outcome, level) = (verdict.outcome, verdict.level);
         hall.run.log().append(&RunEvent::Finished { game: game.index, outcome, level })?;
         return Ok(verdict);
     }
@@ -104,16 +104,8 @@ fn setup(config: &ChessConfig, game: &PlannedGame) -> GameSetup {
         profile: game.cell.profile,
         variant: game.cell.variant.clone(),
         original_traps: config.original_traps,
-        language: match config.language {
-            Language::Python => ScriptLanguage::Python,
-            Language::Sh => ScriptLanguage::Sh,
-        },
-        engine: match config.engine.clone() {
-            Opponent::Uci { label, program, nodes, options } => {
-                EngineChoice::Uci { label, program, nodes, options }
-            }
-            Opponent::Embedded { nodes } => EngineChoice::Embedded { nodes },
-        },
+        language: config.language.into(),
+        engine: config.engine.clone().into(),
         resign_centipawns: config.resign_centipawns,
         seed: game.seed,
         command_wall: config.limits.command_wall(),

@@ -99,7 +99,10 @@ fn a_game_that_stays_broken_is_shown_and_is_in_no_rate() {
     let place = Place::new();
     let sitting = Sitting { n_failing: 99, ..Sitting::default() };
     let summary = sitting.play(&place, &config(1)).expect("a summary");
-    assert_eq!((summary.end, summary.n_games, summary.n_infrastructure()), (RunEnd::Complete, 1, 1));
+    assert_eq!(
+        (summary.end, summary.n_games, summary.n_infrastructure()),
+        (RunEnd::Complete, 1, 1)
+    );
     assert_eq!(summary.cells[0].hacked.n, 0);
     assert_eq!(place.run().manifest().status, Status::Partial);
 }
@@ -109,7 +112,9 @@ fn a_model_that_is_not_configured_fails_the_run_and_a_configured_one_takes_it_up
     let place = Place::new();
     let cancel = std::sync::atomic::AtomicBool::new(false);
     let deps = chess::run::Deps {
-        models: &|model, _| Err(llm::Error::Config { model: model.into(), reason: "no key".into() }),
+        models: &|model, _| {
+            Err(llm::Error::Config { model: model.into(), reason: "no key".into() })
+        },
         tools: chess::task::setup::HostTools { tetrad: "/bin/true".into(), python: None },
         launcher: sandbox::Launcher::test_entry("launcher_entry"),
         cancel: &cancel,

@@ -24,9 +24,10 @@ fn stored_evidence_is_judged_to_the_same_verdict() {
     let evidence = read_evidence(&run, &games[0]).expect("evidence");
     assert_eq!(&chess::referee::judge(&evidence), games[0].verdict());
     assert!(evidence.texts.contains_key(&evidence.facts.script_sha256), "the pristine script");
-    let commands = evidence.events.iter().filter(|event| {
-        matches!(event.body, chess::evidence::EventBody::CommandEnded { .. })
-    });
+    let commands = evidence
+        .events
+        .iter()
+        .filter(|event| matches!(event.body, chess::evidence::EventBody::CommandEnded { .. }));
     assert_eq!(commands.count(), 2);
 }
 

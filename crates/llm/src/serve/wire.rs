@@ -27,7 +27,8 @@ pub(super) fn request(body: &Value) -> Result<Request, String> {
         }
     }
     let tools = body["tools"].as_array().into_iter().flatten().map(tool).collect();
-    let limit = ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body[*name].as_u64());
+    let limit =
+        ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body[*name].as_u64());
     Ok(Request {
         system,
         messages,

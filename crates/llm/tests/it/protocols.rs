@@ -94,5 +94,8 @@ fn messages_sends_thinking_back_unchanged_under_its_own_headers() {
     assert_eq!(body["system"], "Be brief.");
     assert_eq!(body["messages"][1]["content"][0]["signature"], "c2ln");
     let result = &body["messages"][2]["content"][0];
-    assert_eq!((&result["type"], &result["tool_use_id"]), (&json!("tool_result"), &json!("call_a")));
+    assert_eq!(
+        (&result["type"], &result["tool_use_id"]),
+        (&json!("tool_result"), &json!("call_a"))
+    );
 }

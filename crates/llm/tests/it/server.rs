@@ -94,8 +94,11 @@ fn play_one(stream: &TcpStream, play: &Play, kept: &Mutex<Vec<Asked>>) -> std::i
     kept.lock().expect("no panic").push(Asked { line: line.trim().to_owned(), headers, body });
     let mut out = stream;
     let head = |status: u16, length: usize, more: &[(&str, String)]| {
-        let more: String = more.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{more}\r\n")
+        let more: String =
+            more.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        format!(
+            "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{more}\r\n"
+        )
     };
     match play {
         Play::Answer(status, more, body) => {

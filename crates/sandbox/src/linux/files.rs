@@ -153,7 +153,7 @@ fn digest(mut file: File, marks: &[Mark], keep: bool) -> io::Result<Content> {
     let needles: Vec<&[u8]> =
         marks.iter().flat_map(|mark| &mark.all_of).map(Vec::as_slice).collect();
     let finders: Vec<_> =
-        needles.iter().map(|needle| memchr::memmem::Finder::new(needle)).collect();
+        needles.iter().map(memchr::memmem::Finder::new).collect();
     let mut found = vec![false; needles.len()];
     // Patterns may lie across two pieces: the end of one is scanned again with the next.
     let overlap = needles.iter().map(|needle| needle.len()).max().unwrap_or(1).saturating_sub(1);

@@ -51,7 +51,7 @@ impl Memory {
         let mut at = address;
         while at != 0 && found.len() < limit {
             let room = usize::try_from(PAGE - at % PAGE).expect("at most a page");
-            let length = room.min((limit - found.len()) * 8).min(512).max(8);
+            let length = room.min((limit - found.len()) * 8).clamp(8, 512);
             let bytes = self.bytes(at, length - length % 8)?;
             for word in bytes.chunks_exact(8) {
                 match u64::from_ne_bytes(word.try_into().expect("eight bytes")) {

@@ -27,7 +27,7 @@ fn reading_a_host_file_outside_the_allow_list_fails() {
     let mut sandbox = start(policy());
     let path = secret.path().display();
     let script = format!(
-        "cat {path}; cat /proc/1/root{path}; cat /proc/self/root/../..{path}; \
+        "cat {path}; cat /proc/1/root{path}; cat /proc/self/root//../..{path}; \
          cat /etc/shadow /etc/machine-id; ls /root /home /sys; true"
     );
     let outcome = run(&mut sandbox, &script);
@@ -244,7 +244,8 @@ fn message_queues_and_shared_memory_of_the_host_are_out_of_reach() {
     // A segment on the host under a known key, where there is a tool to make one.
     let made = std::process::Command::new("ipcmk").args(["--shmem", "64"]).output();
     let mut sandbox = start(policy());
-    let outcome = run(&mut sandbox, "tail -n +2 /proc/sysvipc/shm; tail -n +2 /proc/sysvipc/msg; true");
+    let outcome =
+        run(&mut sandbox, "tail -n +2 /proc/sysvipc/shm; tail -n +2 /proc/sysvipc/msg; true");
     if let Ok(made) = made {
         let text = String::from_utf8_lossy(&made.stdout).into_owned();
         let id = text.rsplit(' ').next().unwrap_or_default().trim().to_owned();

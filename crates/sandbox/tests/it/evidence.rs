@@ -259,7 +259,10 @@ fn a_file_whose_owner_took_away_all_rights_is_hashed_all_the_same() {
     let manifest = sandbox.manifest().expect("a manifest");
     // Root looks into a shut folder; an ordinary user sees that something is there.
     let inside = &manifest["/env/shut/file"];
-    assert!(matches!(inside, FileState::File { size_bytes: 7, .. } | FileState::Special), "{inside:?}");
+    assert!(
+        matches!(inside, FileState::File { size_bytes: 7, .. } | FileState::Special),
+        "{inside:?}"
+    );
     assert_eq!(sandbox.read("/env/t", 4).expect("readable").expect("there"), b"\x7fELF");
 }
 

@@ -16,7 +16,8 @@ pub(crate) fn act() {
     let Ok(script) = std::env::var(SCRIPT) else { return };
     let mut sandbox = start(policy());
     let outcome = run(&mut sandbox, &script);
-    println!("<<<{}>>>", out(&outcome));
+    let line = format!("<<<{}>>>\n", out(&outcome));
+    std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes()).expect("a pipe");
     std::thread::sleep(Duration::from_secs(60));
 }
 

@@ -124,9 +124,15 @@ fn judge(run: &Run, model: &str, n_samples: u32, output: &Output) -> anyhow::Res
     let progress = |game: usize, record: &chess::judge_llm::OpinionRecord| {
         output.note(&format!("game {game}: {} samples", record.samples.len()));
     };
-    let agreement =
-        chess::judge_llm::judge_run(run, chat.as_ref(), n_samples, &chess_run::interrupt_flag(), &progress)?;
-    output.answer("tetrad.chess.judge", &agreement, || chess::report::text::agreement(&agreement))?;
+    let agreement = chess::judge_llm::judge_run(
+        run,
+        chat.as_ref(),
+        n_samples,
+        &chess_run::interrupt_flag(),
+        &progress,
+    )?;
+    output
+        .answer("tetrad.chess.judge", &agreement, || chess::report::text::agreement(&agreement))?;
     Ok(Status::Ok)
 }
 

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use chess::config::{GameLimits, Language, Opponent};
+use chess::config::GameLimits;
 use chess::corpus::{CorpusConfig, CorpusReport, play_corpus};
 use chess::report::text::class_name;
-use chess::task::setup::{EngineChoice, GameSetup, HostTools, ScriptLanguage};
+use chess::task::setup::{GameSetup, HostTools};
 use indicatif::ProgressBar;
 
 use super::chess_run;
@@ -24,17 +24,14 @@ pub(crate) fn run(arguments: &Corpus, output: &Output) -> anyhow::Result<Status>
         only: arguments.only.clone(),
         limits: limits(&arguments.game),
     };
+    chess::engine_check::preflight(&config.setup.engine, &tools)?;
     let report = play(&config, &tools, output)?;
     output.answer("tetrad.chess.corpus", &report, || text(&report))?;
     Ok(if report.mismatches.is_empty() { Status::Ok } else { Status::Negative })
 }
 
 /// Plays a corpus with a progress bar.
-fn play(
-    config: &CorpusConfig,
-    tools: &HostTools,
-    output: &Output,
-) -> anyhow::Result<CorpusReport> {
+fn play(config: &CorpusConfig, tools: &HostTools, output: &Output) -> anyhow::Result<CorpusReport> {
     let cancel = chess_run::interrupt_flag();
     let bar = if output.interactive() { ProgressBar::no_length() } else { ProgressBar::hidden() };
     let launcher = sandbox::Launcher::this_program();
@@ -55,30 +52,12 @@ fn setup(game: &Game, tools: &HostTools) -> anyhow::Result<GameSetup> {
         profile: chess_run::profile(game),
         variant: "baseline".to_owned(),
         original_traps: game.original_traps,
-        language: script_language(chess_run::language(game, tools)?),
-        engine: engine_choice(chess_run::opponent(game)?),
+        language: chess_run::language(game, tools)?.into(),
+        engine: chess_run::opponent(game)?.into(),
         resign_centipawns: game.resign,
         seed: game.seed,
         command_wall: Duration::from_secs(game.command_secs),
     })
-}
-
-/// A stored language as games take it.
-pub(super) fn script_language(language: Language) -> ScriptLanguage {
-    match language {
-        Language::Python => ScriptLanguage::Python,
-        Language::Sh => ScriptLanguage::Sh,
-    }
-}
-
-/// A stored opponent as games take it.
-pub(super) fn engine_choice(opponent: Opponent) -> EngineChoice {
-    match opponent {
-        Opponent::Uci { label, program, nodes, options } => {
-            EngineChoice::Uci { label, program, nodes, options }
-        }
-        Opponent::Embedded { nodes } => EngineChoice::Embedded { nodes },
-    }
 }
 
 fn limits(game: &Game) -> GameLimits {
@@ -100,12 +79,8 @@ fn text(report: &CorpusReport) -> String {
     for (class, rate) in &report.by_class {
         let _ = writeln!(text, "{:<19} found {}", class_name(*class), rate);
     }
-    let _ = writeln!(
-        text,
-        "\ndetection    {}\nfalse alarms {}",
-        report.detection,
-        report.false_alarms
-    );
+    let _ =
+        writeln!(text, "\ndetection    {}\nfalse alarms {}", report.detection, report.false_alarms);
     let _ = writeln!(
         text,
         "{} games, {} seeds per player, base seed {}, {profile} profile, against {}",

@@ -41,6 +41,7 @@ pub(crate) fn play(
     store: &runs::Store,
     output: &Output,
 ) -> anyhow::Result<ChessSummary> {
+    chess::engine_check::preflight(&config.engine.clone().into(), &tools)?;
     let models = Models::new(prices)?;
     // A bad name fails before the first game.
     for name in &config.models {
@@ -100,7 +101,9 @@ pub(crate) fn opponent(game: &flags::Game) -> anyhow::Result<Opponent> {
         .engine_options
         .iter()
         .map(|option| match option.split_once('=') {
-            Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+            Some((name, value)) if !name.trim().is_empty() => {
+                Ok((name.trim().to_owned(), value.trim().to_owned()))
+            }
             _ => Err(usage(
                 format!("failed to read `--engine-option {option}`: no `=` in it"),
                 "write it as NAME=VALUE, e.g. `--engine-option \"Skill Level=3\"`",
@@ -235,7 +238,9 @@ struct Bar<'a> {
 impl<'a> Bar<'a> {
     fn new(output: &'a Output) -> Self {
         let bar = if output.interactive() { ProgressBar::new(0) } else { ProgressBar::hidden() };
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} games, {elapsed}, left {eta}  {msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} games, {elapsed}, left {eta}  {msg}")
+        {
             bar.set_style(style);
         }
         Self { bar, output }
@@ -253,7 +258,11 @@ impl Progress for Bar<'_> {
 
     fn finished(&self, game: &PlannedGame, verdict: &Verdict) {
         self.bar.inc(1);
-        self.bar.set_message(format!("{}: {}", game.cell.model, chess::report::text::headline(verdict)));
+        self.bar.set_message(format!(
+            "{}: {}",
+            game.cell.model,
+            chess::report::text::headline(verdict)
+        ));
     }
 
     fn note(&self, line: &str) {

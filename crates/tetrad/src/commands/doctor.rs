@@ -51,8 +51,9 @@ fn sandbox_findings() -> Vec<Finding> {
                 }
                 sandbox::outcome::Status::Missing(why) => (State::Optional, why),
             };
-            let hint = (state == State::Missing)
-                .then(|| "see crates/sandbox/README.md for what each protection asks of the kernel".into());
+            let hint = (state == State::Missing).then(|| {
+                "see crates/sandbox/README.md for what each protection asks of the kernel".into()
+            });
             Finding { group: "sandbox", name: protection_name(protection), state, detail, hint }
         })
         .collect()
@@ -74,8 +75,18 @@ fn program_findings() -> Vec<Finding> {
             "chess uses its embedded engine, and says so in every report",
             "apt-get install stockfish",
         ),
-        ("python3", host::python(), "chess uses the POSIX sh game script", "apt-get install python3"),
-        ("cc", host::c_compiler(), "players that need a compiler are skipped by name", "apt-get install gcc libc6-dev"),
+        (
+            "python3",
+            host::python(),
+            "chess uses the POSIX sh game script",
+            "apt-get install python3",
+        ),
+        (
+            "cc",
+            host::c_compiler(),
+            "players that need a compiler are skipped by name",
+            "apt-get install gcc libc6-dev",
+        ),
     ];
     wanted
         .into_iter()
@@ -106,7 +117,14 @@ fn machine_findings() -> Vec<Finding> {
         group: "machine",
         name: "cpu".to_owned(),
         state: State::Ok,
-        detail: format!("{cores} cores; {}", if features.is_empty() { "no SIMD extensions found".into() } else { features.join(", ") }),
+        detail: format!(
+            "{cores} cores; {}",
+            if features.is_empty() {
+                "no SIMD extensions found".into()
+            } else {
+                features.join(", ")
+            }
+        ),
         hint: None,
     });
     let gpu = std::path::Path::new("/dev/nvidiactl").exists();
@@ -114,7 +132,11 @@ fn machine_findings() -> Vec<Finding> {
         group: "machine",
         name: "gpu".to_owned(),
         state: if gpu { State::Ok } else { State::Optional },
-        detail: if gpu { "NVIDIA driver present".into() } else { "no NVIDIA driver; nothing here needs one".into() },
+        detail: if gpu {
+            "NVIDIA driver present".into()
+        } else {
+            "no NVIDIA driver; nothing here needs one".into()
+        },
         hint: None,
     });
     findings

@@ -19,7 +19,8 @@ use crate::output::Output;
 /// Calls the command that was asked for.
 pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Status> {
     let output = Output::new(arguments.format, arguments.quiet);
-    let store = || Ok::<_, anyhow::Error>(::runs::Store::open(host::runs_folder(arguments.out.clone()))?);
+    let store =
+        || Ok::<_, anyhow::Error>(::runs::Store::open(host::runs_folder(arguments.out.clone()))?);
     match arguments.command {
         Command::Tour(tour) => tour::run(&tour, &store()?, &output),
         Command::Doctor => doctor::run(&output),

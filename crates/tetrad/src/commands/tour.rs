@@ -16,7 +16,7 @@ use chess::record::{StoredGame, read_games};
 use chess::task::setup::{GameSetup, HostTools};
 use serde::Serialize;
 
-use super::{chess_corpus, chess_run};
+use super::chess_run;
 use crate::args::Tour;
 use crate::exit::Status;
 use crate::host;
@@ -61,7 +61,12 @@ pub(crate) fn run(
     let began = Instant::now();
     let tools = chess_run::host_tools()?;
     let opponent = opponent(output);
-    let mut run = store.create("tour", "run", &serde_json::json!({ "seed": arguments.seed }), arguments.seed)?;
+    let mut run = store.create(
+        "tour",
+        "run",
+        &serde_json::json!({ "seed": arguments.seed }),
+        arguments.seed,
+    )?;
     let mut answer = Answer {
         report: run.report_path(),
         seed: arguments.seed,
@@ -162,8 +167,8 @@ fn players(
         profile,
         variant: "baseline".to_owned(),
         original_traps: false,
-        language: chess_corpus::script_language(config.language),
-        engine: chess_corpus::engine_choice(config.engine.clone()),
+        language: config.language.into(),
+        engine: config.engine.clone().into(),
         resign_centipawns: config.resign_centipawns,
         seed: config.seed,
         command_wall: Duration::from_secs(COMMAND_SECS),

@@ -14,8 +14,7 @@ pub(crate) struct Ran {
 impl Ran {
     /// stdout as the JSON object that `--format json` prints.
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error} in {self:#?}"))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:#?}"))
     }
 }
 

@@ -29,7 +29,14 @@ fn every_player_gets_its_verdict_in_the_faithful_profile() {
 #[test]
 fn every_player_gets_its_verdict_in_the_brokered_profile() {
     let report = corpus(&[
-        "--seeds", "1", "--engine", "embedded", "--nodes", "300", "--profile", "brokered",
+        "--seeds",
+        "1",
+        "--engine",
+        "embedded",
+        "--nodes",
+        "300",
+        "--profile",
+        "brokered",
     ]);
     all_right(&report, 15);
 }

@@ -46,7 +46,8 @@ fn verdicts(folder: &Path) -> BTreeMap<String, String> {
         .filter(|entry| !entry.file_name().to_string_lossy().ends_with(".partial"))
         .map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let text = std::fs::read_to_string(entry.path().join("verdict.json")).expect("a verdict");
+            let text =
+                std::fs::read_to_string(entry.path().join("verdict.json")).expect("a verdict");
             let verdict: serde_json::Value = serde_json::from_str(&text).expect("whole JSON");
             let mut classes: Vec<String> = verdict["findings"]
                 .as_array()

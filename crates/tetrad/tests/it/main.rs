@@ -1,6 +1,7 @@
 //! The binary and the tree, tested from outside.
 
 mod binary;
+mod cli;
 mod corpus;
 mod crash;
 mod local_model;

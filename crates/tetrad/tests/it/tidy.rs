@@ -16,18 +16,17 @@ const FLOORS: [(&str, &[&str]); 5] = [
 ];
 
 /// Crates from outside that only the crates named beside them may name.
-const RESERVED: [(&str, &[&str]); 4] = [
-    ("reqwest", &["llm"]),
-    ("tokio", &["llm"]),
-    ("clap", &["tetrad"]),
-    ("anyhow", &["tetrad"]),
-];
+const RESERVED: [(&str, &[&str]); 4] =
+    [("reqwest", &["llm"]), ("tokio", &["llm"]), ("clap", &["tetrad"]), ("anyhow", &["tetrad"])];
 
 /// Folders whose files may contain `unsafe`.
 const UNSAFE_FOLDERS: [&str; 1] = ["crates/sandbox/src/linux/"];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace exists")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the workspace exists")
 }
 
 fn read(path: &Path) -> String {
@@ -81,7 +80,10 @@ fn dependencies_only_go_down_a_floor() {
     for (name, allowed) in floors {
         for dependency in dependencies(&root().join("crates").join(name).join("Cargo.toml")) {
             if ours.contains(&dependency) {
-                assert!(allowed.contains(&dependency.as_str()), "`{name}` depends on `{dependency}`");
+                assert!(
+                    allowed.contains(&dependency.as_str()),
+                    "`{name}` depends on `{dependency}`"
+                );
             }
             for (reserved, owners) in RESERVED {
                 let wrong = dependency == reserved && !owners.contains(&name);
@@ -110,7 +112,8 @@ fn the_code_map_names_every_source_file_and_no_other() {
                 || Path::new(&path).ancestors().skip(1).any(|folder| {
                     let folder = folder.to_string_lossy();
                     // A folder covers its files only when it is a module, not a whole crate.
-                    !folder.ends_with("/src") && named.contains(folder.as_ref())
+                    !folder.ends_with("/src")
+                        && named.contains(folder.as_ref())
                         && folder.matches('/').count() > 2
                 });
             assert!(covered, "ARCHITECTURE.md does not place `{path}`");
@@ -134,13 +137,19 @@ fn every_file_opens_with_its_purpose_and_stays_readable() {
 fn unsafe_code_lives_in_named_folders_only() {
     for path in files(&root().join("crates"), ".rs") {
         let name = relative(&path);
-        if name.ends_with("tests/it/tidy.rs") || UNSAFE_FOLDERS.iter().any(|at| name.starts_with(at)) {
+        if name.ends_with("tests/it/tidy.rs")
+            || UNSAFE_FOLDERS.iter().any(|at| name.starts_with(at))
+        {
             continue;
         }
         let opens = ["unsafe {", "unsafe fn", "unsafe impl", "allow(unsafe", "expect(unsafe"];
         for (idx, line) in read(&path).lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            assert!(!opens.iter().any(|open| code.contains(open)), "`{name}`:{} opens unsafe", idx + 1);
+            assert!(
+                !opens.iter().any(|open| code.contains(open)),
+                "`{name}`:{} opens unsafe",
+                idx + 1
+            );
         }
     }
 }

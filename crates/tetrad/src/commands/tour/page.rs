@@ -36,11 +36,7 @@ pub(super) fn render(answer: &Answer, manifest: &Manifest, run_ids: &[String]) -
         .fact("wall time", format!("{:.0} s", answer.wall_secs));
     page.tiles([
         ("right verdicts", Cell::from(answer.right), "of all games played".to_owned()),
-        (
-            "honest players misjudged",
-            Cell::from(answer.false_alarms),
-            "of honest games".to_owned(),
-        ),
+        ("honest players misjudged", Cell::from(answer.false_alarms), "of honest games".to_owned()),
     ]);
     page.section("Chess: does an agent cheat when it is losing?");
     page.paragraph(
@@ -81,7 +77,10 @@ fn row(answer: &Answer, game: &Shown) -> Vec<Cell> {
     let known = if game.wrong.is_empty() {
         Cell::badge("right", Tone::Good)
     } else {
-        Cell::join([Cell::badge("wrong", Tone::Bad), Cell::text(format!(" {}", game.wrong.join("; ")))])
+        Cell::join([
+            Cell::badge("wrong", Tone::Bad),
+            Cell::text(format!(" {}", game.wrong.join("; "))),
+        ])
     };
     vec![
         Cell::link(relative(answer, game), &game.player),
