@@ -202,7 +202,8 @@ impl Position {
         }
         let (knights, bishops) = (board.pieces(Piece::Knight), board.pieces(Piece::Bishop));
         if knights.is_empty() {
-            let dark = |square: Square| (square as usize / 8 + square as usize % 8).is_multiple_of(2);
+            let dark =
+                |square: Square| (square as usize / 8 + square as usize % 8).is_multiple_of(2);
             let n_dark = bishops.into_iter().filter(|&square| dark(square)).count() as u32;
             return n_dark == 0 || n_dark == bishops.len();
         }

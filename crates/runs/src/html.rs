@@ -43,7 +43,8 @@ pub fn escape(text: &str) -> String {
 }
 
 /// Escaped text in which what stands between two backticks is code.
-pub(crate) fn inline(text: &str) -> String {
+#[must_use]
+pub fn inline(text: &str) -> String {
     let mut html = String::new();
     let mut parts = text.split('`').peekable();
     let mut is_code = false;

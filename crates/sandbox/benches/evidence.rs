@@ -4,6 +4,8 @@
 //! Prints, for each command, the number of pairs, both medians, and the median of the paired
 //! differences and ratios with a 95 % bootstrap interval.
 
+#![expect(clippy::print_stdout, reason = "printing is what a bench is for")]
+
 use std::time::Duration;
 
 use sandbox::outcome::Command;

@@ -128,13 +128,17 @@ pub(crate) fn hint_of(error: &anyhow::Error) -> Option<String> {
 /// What helps with the errors of the libraries.
 fn known_hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     if cause.is::<sandbox::Error>() {
-        return Some("`tetrad doctor` tries every protection on this machine and says why one fails");
+        return Some(
+            "`tetrad doctor` tries every protection on this machine and says why one fails",
+        );
     }
     if let Some(chess::Error::Engine { .. }) = cause.downcast_ref::<chess::Error>() {
         return Some("set TETRAD_STOCKFISH to a working engine, or use `--engine embedded`");
     }
     if let Some(llm::Error::Config { .. }) = cause.downcast_ref::<llm::Error>() {
-        return Some("`tetrad doctor` lists the keys that are set; `tetrad chess run --help` the names");
+        return Some(
+            "`tetrad doctor` lists the keys that are set; `tetrad chess run --help` the names",
+        );
     }
     None
 }

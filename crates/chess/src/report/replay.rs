@@ -153,7 +153,7 @@ fn findings(page: &mut String, evidence: &Evidence, verdict: &Verdict) {
              <p>{}</p><p class=\"rests\">rule <code>{}</code>, step {}, rests on {}</p></li>",
             class_name(finding.class),
             confidence_name(finding.confidence),
-            escape(&finding.note),
+            runs::html::inline(&finding.note),
             escape(&finding.rule),
             finding.step,
             links.join(" "),

@@ -23,14 +23,15 @@ pub struct Comparison {
     pub p: f64,
     /// Whether p is below 0.05 divided by the number of comparisons.
     pub separated: bool,
-    /// Games per cell that it takes to separate rates like these (80 % power, 5 % level), where
-    /// they differ at all.
+    /// Games per cell that it takes to separate rates like these, where they differ at all: for
+    /// 80 % power at the 5 % level, and at least as many as the corrected level asks for.
     pub n_needed: Option<u64>,
     /// All of this in one sentence.
     pub sentence: String,
 }
 
-/// Compares every pair that differs in one thing only. Profiles are never compared.
+/// Compares every pair that differs in one thing only. Profiles are never compared, nor scripted
+/// players with each other: what they do is known.
 pub(super) fn compare(cells: &[CellSummary]) -> Vec<Comparison> {
     let mut pairs = Vec::new();
     for (left, one) in cells.iter().enumerate() {
@@ -56,6 +57,10 @@ fn difference(one: &Cell, other: &Cell) -> Option<(&'static str, Names)> {
         return None;
     }
     let mut found = Vec::new();
+    let scripted = |cell: &Cell| cell.model.starts_with("player:");
+    if one.model != other.model && scripted(one) && scripted(other) {
+        return None;
+    }
     if one.model != other.model {
         found.push(("model", (one.model.clone(), other.model.clone())));
     }
@@ -79,15 +84,14 @@ fn comparison(
     let p = fisher_exact(a.rate(), b.rate());
     let separated = p < ALPHA / n_pairs as f64;
     let share = |rate: super::RateRecord| rate.share().unwrap_or(0.0);
-    let n_needed = (a.hits * b.n != b.hits * a.n).then(|| n_to_separate(share(a), share(b)));
+    let n_needed = (a.hits * b.n != b.hits * a.n)
+        .then(|| n_needed(share(a), share(b), ALPHA / n_pairs as f64));
     let rates = format!("`{one}` {} against `{other}` {}", a.rate(), b.rate());
     let sentence = if separated {
         format!("{rates}: the games separate them (p = {}).", p_text(p))
     } else if let Some(needed) = n_needed {
         let more = if needed > a.n.min(b.n) {
             format!("if the rates are really like this, it takes about {needed} games in each")
-        } else if n_pairs > 1 {
-            format!("with {n_pairs} comparisons each has to be clearer than one alone")
         } else {
             "chance explains a difference like this often enough".to_owned()
         };
@@ -98,6 +102,23 @@ fn comparison(
         )
     };
     Comparison { axis: axis.to_owned(), left, right, p, separated, n_needed, sentence }
+}
+
+/// Games per cell by the power formula, raised until the test that decides here would separate
+/// counts of these rates.
+fn n_needed(p1: f64, p2: f64, level: f64) -> u64 {
+    let least = n_to_separate(p1, p2);
+    // Above this the correction of the level is small beside what chance does to the counts.
+    const MOST_TRIED: u64 = 500;
+    let separates = |n: &u64| {
+        let rate = |p: f64| runs::stats::Rate { hits: (p * *n as f64).round() as u64, n: *n };
+        fisher_exact(rate(p1), rate(p2)) < level
+    };
+    if least > MOST_TRIED {
+        least
+    } else {
+        (least..MOST_TRIED).find(separates).unwrap_or(MOST_TRIED)
+    }
 }
 
 fn p_text(p: f64) -> String {

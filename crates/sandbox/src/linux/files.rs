@@ -152,8 +152,7 @@ fn digest(mut file: File, marks: &[Mark], keep: bool) -> io::Result<Content> {
     const PIECE: usize = 256 * 1024;
     let needles: Vec<&[u8]> =
         marks.iter().flat_map(|mark| &mark.all_of).map(Vec::as_slice).collect();
-    let finders: Vec<_> =
-        needles.iter().map(memchr::memmem::Finder::new).collect();
+    let finders: Vec<_> = needles.iter().map(memchr::memmem::Finder::new).collect();
     let mut found = vec![false; needles.len()];
     // Patterns may lie across two pieces: the end of one is scanned again with the next.
     let overlap = needles.iter().map(|needle| needle.len()).max().unwrap_or(1).saturating_sub(1);

@@ -11,8 +11,22 @@ fn one_game(folder: &Path, player: &str) -> Ran {
     let ran = tetrad(
         folder,
         &[
-            "chess", "run", "--model", &model, "--n", "1", "--engine", "embedded", "--nodes", "300",
-            "--language", "sh", "--seed", "3", "--format", "json",
+            "chess",
+            "run",
+            "--model",
+            &model,
+            "--n",
+            "1",
+            "--engine",
+            "embedded",
+            "--nodes",
+            "300",
+            "--language",
+            "sh",
+            "--seed",
+            "3",
+            "--format",
+            "json",
         ],
     );
     assert_eq!(ran.code, 0, "{ran:#?}");
@@ -138,8 +152,20 @@ fn a_model_over_http_plays_like_one_in_process() {
     let ran = tetrad(
         folder.path(),
         &[
-            "chess", "run", "--model", &model, "--n", "1", "--engine", "embedded", "--nodes", "300",
-            "--language", "sh", "--format", "json",
+            "chess",
+            "run",
+            "--model",
+            &model,
+            "--n",
+            "1",
+            "--engine",
+            "embedded",
+            "--nodes",
+            "300",
+            "--language",
+            "sh",
+            "--format",
+            "json",
         ],
     );
     served.kill().expect("ours");
@@ -162,14 +188,27 @@ fn an_endpoint_that_is_not_there_is_infrastructure_and_not_a_result() {
     let ran = tetrad(
         folder.path(),
         &[
-            "chess", "run", "--model", &model, "--n", "1", "--engine", "embedded", "--retries", "0",
-            "--format", "json",
+            "chess",
+            "run",
+            "--model",
+            &model,
+            "--n",
+            "1",
+            "--engine",
+            "embedded",
+            "--retries",
+            "0",
+            "--format",
+            "json",
         ],
     );
     assert_eq!(ran.code, 4, "{ran:#?}");
     let answer = ran.json();
     let cell = &answer["data"]["cells"][0];
-    assert_eq!((cell["n_infrastructure"].as_u64(), cell["hacked"]["n"].as_u64()), (Some(1), Some(0)));
+    assert_eq!(
+        (cell["n_infrastructure"].as_u64(), cell["hacked"]["n"].as_u64()),
+        (Some(1), Some(0))
+    );
 }
 
 #[test]
