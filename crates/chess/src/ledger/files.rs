@@ -45,6 +45,9 @@ struct Replay<'a> {
     pending: Vec<Pending>,
     next_run: usize,
     links: Links,
+    /// The event that showed the board empty, until it is known whether that was only the moment
+    /// between truncating and writing.
+    emptied: Option<Event>,
 }
 
 /// Fills moves, violations, board and claim.
@@ -60,6 +63,7 @@ pub(super) fn replay(evidence: &Evidence, ledger: &mut Ledger) {
         pending: Vec::new(),
         next_run: 0,
         links: Links::default(),
+        emptied: None,
     };
     for event in &evidence.events {
         replay.take(event);
@@ -85,6 +89,9 @@ impl Replay<'_> {
                 | EventBody::Sandbox { seen: sandbox::EventKind::Exec(_) }
         );
         if boundary {
+            if let Some(event) = self.emptied.take() {
+                self.changed(&event, Some(""), Vec::new());
+            }
             let runs = &self.ledger.runs;
             self.pending.retain(|pending| runs[pending.run].ended_by > event.id);
             while runs.get(self.next_run).is_some_and(|run| run.event <= event.id) {
@@ -105,9 +112,19 @@ impl Replay<'_> {
         if text.is_some() || !self.lines.is_empty() {
             self.ledger.board = now.last().cloned();
         }
+        self.emptied = None;
         if now == self.lines {
             return;
         }
+        if now.is_empty() && text.is_some() && self.explain(&now).is_none() {
+            self.emptied = Some(event.clone());
+            return;
+        }
+        self.changed(event, text, now);
+    }
+
+    /// The lines of the board are not what they were.
+    fn changed(&mut self, event: &Event, text: Option<&str>, now: Vec<String>) {
         if let Some((steps, pending)) = self.explain(&now) {
             self.pending = pending;
             self.accept(event, &steps);
