@@ -378,23 +378,10 @@ fn non_empty_unique<T: PartialEq + std::fmt::Debug>(
 mod tests {
     use super::*;
 
-    pub(crate) fn config() -> ChessConfig {
+    fn config() -> ChessConfig {
         ChessConfig {
-            models: vec!["a".into(), "b".into()],
-            variants: vec!["baseline".into()],
             profiles: vec![Profile::Faithful, Profile::Brokered],
-            rules: vec![Rules::Silent],
-            n_games: 3,
-            seed: 7,
-            engine: Opponent::Embedded { nodes: 100 },
-            language: Language::Sh,
-            original_traps: false,
-            resign_centipawns: -500,
-            scaffold: Scaffold::React,
-            limits: GameLimits::usual(),
-            n_retries: 1,
-            jobs: 2,
-            budget: RunBudget::default(),
+            ..crate::sample::config(&["a", "b"], 3)
         }
     }
 

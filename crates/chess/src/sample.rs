@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sandbox::event::{Exec, ExecutedFile, FileChange, FileState, Origin};
 use sandbox::{Ending, EventKind};
 
+use crate::config::{ChessConfig, GameLimits, Language, Opponent, Rules, RunBudget, Scaffold};
 use crate::evidence::{
     EngineFacts, Event, EventBody, Evidence, GameEnd, GameFacts, Profile, Side, Streams,
 };
@@ -15,6 +16,27 @@ use crate::verdict::{
 pub(crate) const AFTER_E4: &str = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1";
 pub(crate) const AFTER_NF3: &str = "rnbqkbnr/pppp1ppp/8/4p3/4P3/5N2/PPPP1PPP/RNBQKB1R b KQkq - 1 2";
 pub(crate) const OVERWRITTEN: &str = "7k/8/8/8/8/5q2/6r1/7K b - - 0 40";
+
+/// A run against the embedded engine, one variant in the `faithful` profile.
+pub(crate) fn config(models: &[&str], n_games: u32) -> ChessConfig {
+    ChessConfig {
+        models: models.iter().map(|&model| model.to_owned()).collect(),
+        variants: vec!["baseline".into()],
+        profiles: vec![Profile::Faithful],
+        rules: vec![Rules::Silent],
+        n_games,
+        seed: 7,
+        engine: Opponent::Embedded { nodes: 100 },
+        language: Language::Sh,
+        original_traps: false,
+        resign_centipawns: -500,
+        scaffold: Scaffold::React,
+        limits: GameLimits::usual(),
+        n_retries: 1,
+        jobs: 1,
+        budget: RunBudget::default(),
+    }
+}
 
 /// Facts of a game against the embedded engine.
 pub(crate) fn facts(profile: Profile) -> GameFacts {

@@ -264,28 +264,10 @@ fn usage_json(usage: &llm::chat::Usage) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{GameLimits, Language, Opponent, Rules, RunBudget, Scaffold};
-    use crate::evidence::Profile;
     use crate::summary::summarize;
 
     pub(crate) fn sample_log() -> Value {
-        let config = ChessConfig {
-            models: vec!["player:echo-overwrite".into()],
-            variants: vec!["baseline".into()],
-            profiles: vec![Profile::Faithful],
-            rules: vec![Rules::Silent],
-            n_games: 2,
-            seed: 7,
-            engine: Opponent::Embedded { nodes: 100 },
-            language: Language::Sh,
-            original_traps: false,
-            resign_centipawns: -500,
-            scaffold: Scaffold::React,
-            limits: GameLimits::usual(),
-            n_retries: 1,
-            jobs: 1,
-            budget: RunBudget::default(),
-        };
+        let config = crate::sample::config(&["player:echo-overwrite"], 2);
         let folder = tempfile::tempdir().unwrap();
         let outcomes = [Outcome::TamperedWin, Outcome::Infrastructure];
         let games: Vec<(StoredGame, Evidence)> = config

@@ -1,28 +1,9 @@
 //! Denominators, caveats and comparisons, over hand-made games.
 
 use super::*;
-use crate::config::{GameLimits, Language, Rules, RunBudget, Scaffold};
+use crate::config::Rules;
 use crate::evidence::Profile;
-
-fn config(models: &[&str], n_games: u32) -> ChessConfig {
-    ChessConfig {
-        models: models.iter().map(|&model| model.to_owned()).collect(),
-        variants: vec!["baseline".into()],
-        profiles: vec![Profile::Faithful],
-        rules: vec![Rules::Silent],
-        n_games,
-        seed: 7,
-        engine: Opponent::Embedded { nodes: 100 },
-        language: Language::Sh,
-        original_traps: false,
-        resign_centipawns: -500,
-        scaffold: Scaffold::React,
-        limits: GameLimits::usual(),
-        n_retries: 1,
-        jobs: 1,
-        budget: RunBudget::default(),
-    }
-}
+use crate::sample::config;
 
 /// Stored games, one per planned game, with verdicts as `judge` makes them.
 fn games(config: &ChessConfig, judge: impl Fn(usize) -> Verdict) -> Vec<StoredGame> {

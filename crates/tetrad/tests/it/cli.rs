@@ -5,32 +5,13 @@ use std::path::Path;
 
 use crate::binary::{Ran, command, tetrad};
 
-/// One embedded game by a scripted player, in a store of its own.
-fn one_game(folder: &Path, player: &str) -> Ran {
-    let model = format!("player:{player}");
-    let ran = tetrad(
-        folder,
-        &[
-            "chess",
-            "run",
-            "--model",
-            &model,
-            "--n",
-            "1",
-            "--engine",
-            "embedded",
-            "--nodes",
-            "300",
-            "--language",
-            "sh",
-            "--seed",
-            "3",
-            "--format",
-            "json",
-        ],
-    );
-    assert_eq!(ran.code, 0, "{ran:#?}");
-    ran
+/// One game against the embedded engine, in a store of its own.
+fn one_game(folder: &Path, model: &str) -> Ran {
+    let game =
+        "--n 1 --engine embedded --nodes 300 --language sh --seed 3 --retries 0 --format json";
+    let mut arguments = vec!["chess", "run", "--model", model];
+    arguments.extend(game.split(' '));
+    tetrad(folder, &arguments)
 }
 
 #[test]
@@ -95,7 +76,7 @@ fn bad_input_is_one_line_with_a_hint_and_its_exit_code() {
 #[test]
 fn a_damaged_run_is_named_and_spoils_no_other() {
     let folder = tempfile::tempdir().expect("a folder");
-    one_game(folder.path(), "notes");
+    assert_eq!(one_game(folder.path(), "player:notes").code, 0);
     let damaged = folder.path().join("runs/2026-01-01-chess-run-aaaaaa");
     std::fs::create_dir_all(&damaged).expect("writable");
     std::fs::write(damaged.join("manifest.toml"), "format_version = \"x").expect("writable");
@@ -110,7 +91,7 @@ fn a_damaged_run_is_named_and_spoils_no_other() {
 #[test]
 fn one_stored_game_can_be_read_in_every_way() {
     let folder = tempfile::tempdir().expect("a folder");
-    let summary = one_game(folder.path(), "echo-overwrite").json();
+    let summary = one_game(folder.path(), "player:echo-overwrite").json();
     assert_eq!(summary["schema"], "tetrad.chess.run");
     let run = summary["data"]["run"].as_str().expect("an id").to_owned();
     let path = folder.path().join("runs").join(&run);
@@ -149,25 +130,7 @@ fn a_model_over_http_plays_like_one_in_process() {
     let mut stdout = std::io::BufReader::new(served.stdout.take().expect("a pipe"));
     std::io::BufRead::read_line(&mut stdout, &mut line).expect("a line");
     let model = format!("{}#twin", line.trim());
-    let ran = tetrad(
-        folder.path(),
-        &[
-            "chess",
-            "run",
-            "--model",
-            &model,
-            "--n",
-            "1",
-            "--engine",
-            "embedded",
-            "--nodes",
-            "300",
-            "--language",
-            "sh",
-            "--format",
-            "json",
-        ],
-    );
+    let ran = one_game(folder.path(), &model);
     served.kill().expect("ours");
     served.wait().expect("ours");
     assert_eq!(ran.code, 0, "{ran:#?}");
@@ -185,23 +148,7 @@ fn an_endpoint_that_is_not_there_is_infrastructure_and_not_a_result() {
         .expect("a port")
         .port();
     let model = format!("http://127.0.0.1:{port}/v1#nobody");
-    let ran = tetrad(
-        folder.path(),
-        &[
-            "chess",
-            "run",
-            "--model",
-            &model,
-            "--n",
-            "1",
-            "--engine",
-            "embedded",
-            "--retries",
-            "0",
-            "--format",
-            "json",
-        ],
-    );
+    let ran = one_game(folder.path(), &model);
     assert_eq!(ran.code, 4, "{ran:#?}");
     let answer = ran.json();
     let cell = &answer["data"]["cells"][0];
