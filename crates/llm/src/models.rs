@@ -1,27 +1,57 @@
 //! From a model's name on the command line to a [`Chat`].
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::chat::Chat;
 use crate::error::Error;
+use crate::gate::Gate;
 use crate::http::{Endpoint, HttpModel, Protocol};
 use crate::price::Prices;
 use crate::scripted::Scripted;
 
 /// Makes chats from names.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Resolver {
     prices: Arc<Prices>,
     cancel: Arc<AtomicBool>,
+    requests_per_minute: Option<u32>,
+    /// One per model name: each provider and model has limits of its own.
+    gates: Arc<Mutex<BTreeMap<String, Arc<Gate>>>>,
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Resolver {
-    /// Without prices: every cost is unknown.
+    /// Without prices, so that every cost is unknown, and without limits.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            prices: Arc::default(),
+            cancel: Arc::default(),
+            requests_per_minute: None,
+            gates: Arc::default(),
+        }
+    }
+
+    /// With at most so many requests a minute to each model, evenly spaced, retries included.
+    #[must_use]
+    pub fn with_requests_per_minute(mut self, limit: Option<u32>) -> Self {
+        self.requests_per_minute = limit;
+        self
+    }
+
+    /// The gate that all chats of a name share.
+    fn gate(&self, name: &str) -> Arc<Gate> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || Arc::new(Gate::new(usize::MAX, self.requests_per_minute));
+        Arc::clone(gates.entry(name.to_owned()).or_insert_with(make))
     }
 
     /// With a price table.
@@ -94,6 +124,33 @@ impl Resolver {
             Endpoint::new(protocol, &base, model).key_from_env(key, true)?
         };
         let model = HttpModel::new(name, endpoint, Arc::clone(&self.prices))?;
-        Ok(Box::new(model.with_cancel(Arc::clone(&self.cancel))))
+        Ok(Box::new(model.with_gate(self.gate(name)).with_cancel(Arc::clone(&self.cancel))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chats_of_one_name_share_a_gate_and_others_do_not() {
+        let resolver = Resolver::new().with_requests_per_minute(Some(30));
+        let [one, same, other] = ["a", "a", "b"].map(|name| resolver.gate(name));
+        assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &other));
+        assert!(Arc::ptr_eq(&one, &resolver.clone().gate("a")), "also across clones");
+    }
+
+    #[test]
+    fn names_that_lead_nowhere_say_what_would() {
+        let resolver = Resolver::new();
+        for (name, says) in [
+            ("gpt", "openai:NAME"),
+            ("nobody:x", "unknown provider"),
+            ("http://127.0.0.1:1/v1", "#MODEL"),
+            ("ftp://x#m", "unknown provider"),
+        ] {
+            let Err(error) = resolver.chat(name) else { panic!("{name} was accepted") };
+            assert!(error.to_string().contains(says), "{name}: {error}");
+        }
     }
 }

@@ -114,6 +114,9 @@ pub(crate) struct Run {
     /// Prices per million tokens (TOML).
     #[arg(long, value_name = "FILE")]
     pub(crate) prices: Option<PathBuf>,
+    /// Requests a minute to each model at most, retries included.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) requests_per_minute: Option<u32>,
     /// Sampling temperature; the provider's default when absent.
     #[arg(long)]
     pub(crate) temperature: Option<f32>,

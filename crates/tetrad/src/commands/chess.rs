@@ -120,7 +120,7 @@ fn export(
 
 fn judge(run: &Run, model: &str, n_samples: u32, output: &Output) -> anyhow::Result<Status> {
     let seed = chess::run::settings(run)?.seed;
-    let chat = chess_run::chat(model, seed, None)?;
+    let chat = chess_run::chat(model, seed)?;
     let progress = |game: usize, record: &chess::judge_llm::OpinionRecord| {
         output.note(&format!("game {game}: {} samples", record.samples.len()));
     };

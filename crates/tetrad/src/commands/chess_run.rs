@@ -25,7 +25,8 @@ pub(crate) fn run(
 ) -> anyhow::Result<Status> {
     let tools = host_tools()?;
     let config = config(arguments, &tools)?;
-    let summary = play(&config, arguments.prices.as_deref(), tools, store, output)?;
+    let models = Models::new(arguments.prices.as_deref(), arguments.requests_per_minute)?;
+    let summary = play(&config, &models, tools, store, output)?;
     let run = store.find(&summary.run)?;
     let report = crate::commands::chess::write_report(&run)?;
     output.answer("tetrad.chess.run", &summary, || chess::report::text::summary(&summary))?;
@@ -36,13 +37,12 @@ pub(crate) fn run(
 /// Plays `config` with a progress bar and a handler for ctrl-c.
 pub(crate) fn play(
     config: &ChessConfig,
-    prices: Option<&std::path::Path>,
+    models: &Models,
     tools: HostTools,
     store: &runs::Store,
     output: &Output,
 ) -> anyhow::Result<ChessSummary> {
     chess::engine_check::preflight(&config.engine.clone().into(), &tools)?;
-    let models = Models::new(prices)?;
     // A bad name fails before the first game.
     for name in &config.models {
         models.chat(name, config.seed)?;
@@ -194,22 +194,23 @@ fn rules(rules: flags::Rules) -> chess::config::Rules {
 }
 
 /// A chat by the name that `--model` takes.
-pub(crate) fn chat(
-    name: &str,
-    seed: u64,
-    prices: Option<&std::path::Path>,
-) -> anyhow::Result<Box<dyn llm::Chat>> {
-    Ok(Models::new(prices)?.chat(name, seed)?)
+pub(crate) fn chat(name: &str, seed: u64) -> anyhow::Result<Box<dyn llm::Chat>> {
+    Ok(Models::new(None, None)?.chat(name, seed)?)
 }
 
 /// Turns names into chats. Players are ours; the rest is `llm`'s.
-struct Models {
+pub(crate) struct Models {
     hosted: llm::models::Resolver,
 }
 
 impl Models {
-    fn new(prices: Option<&std::path::Path>) -> anyhow::Result<Self> {
-        let mut hosted = llm::models::Resolver::new().with_cancel(interrupt_flag());
+    pub(crate) fn new(
+        prices: Option<&std::path::Path>,
+        requests_per_minute: Option<u32>,
+    ) -> anyhow::Result<Self> {
+        let mut hosted = llm::models::Resolver::new()
+            .with_cancel(interrupt_flag())
+            .with_requests_per_minute(requests_per_minute);
         if let Some(path) = prices {
             hosted = hosted.with_prices(path)?;
         }

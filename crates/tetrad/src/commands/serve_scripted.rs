@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &ServeScripted, output: &Output) -> anyhow::Result<
         true => arguments.script.clone(),
         false => format!("scripted:{}", arguments.script),
     };
-    let chat = chess_run::chat(&name, 1, None)?;
+    let chat = chess_run::chat(&name, 1)?;
     let server = llm::serve::Server::bind(arguments.port)
         .with_context(|| format!("failed to bind port {}", arguments.port))?;
     output.data(&server.url()?)?;

@@ -77,6 +77,7 @@ pub(crate) fn run(
         right: runs::stats::Rate::default(),
         false_alarms: runs::stats::Rate::default(),
     };
+    let twins = chess_run::Models::new(None, None)?;
     let mut run_ids = Vec::new();
     for profile in [Profile::Faithful, Profile::Brokered] {
         let config = config(arguments, profile, &opponent, &tools);
@@ -84,7 +85,7 @@ pub(crate) fn run(
         answer.skipped.extend(skipped);
         let models = players.iter().map(|player| format!("player:{}", player.name)).collect();
         let config = ChessConfig { models, ..config };
-        let summary = chess_run::play(&config, None, tools.clone(), store, output)?;
+        let summary = chess_run::play(&config, &twins, tools.clone(), store, output)?;
         if chess_run::status(&summary) == Status::Interrupted {
             run.finish(runs::Status::Interrupted)?;
             return Ok(Status::Interrupted);
