@@ -61,9 +61,10 @@ pub enum EventKind {
         pid: u32,
         /// `kill`, `tgkill`, `pidfd_send_signal`, `ptrace`, `process_vm_writev`, `setpriority`, ….
         call: String,
-        /// The target, where it exists. Negative or zero targets of `kill` are listed one by one.
+        /// The target, which may have ended by then. Negative or zero targets of `kill` are listed
+        /// one by one.
         target: Option<u32>,
-        /// Path inside of the program that the target runs.
+        /// Path inside of the program that the target runs, while it does.
         target_program: Option<String>,
         /// Signal number, request or priority.
         argument: i64,

@@ -140,14 +140,14 @@ impl State {
         procfs::stat(&self.proc.join(pid.to_string()).join("stat"))
     }
 
-    /// The process of a thread inside; 0 and below mean none.
+    /// The process of a thread inside; 0 and below mean none. One that has just ended keeps its
+    /// number: who aimed at it still meant it.
     fn process_of(&self, thread: i32) -> Option<u32> {
-        if thread <= 0 {
-            return None;
-        }
+        let number = u32::try_from(thread).ok().filter(|&number| number > 0)?;
         let path = self.proc.join(thread.to_string()).join("status");
-        let identity = procfs::parse_identity(&std::fs::read_to_string(path).ok()?)?;
-        Some(identity.inside)
+        let status = std::fs::read_to_string(path).ok();
+        let identity = status.and_then(|status| procfs::parse_identity(&status));
+        Some(identity.map_or(number, |identity| identity.inside))
     }
 
     fn program_of(&self, pid: u32) -> Option<String> {

@@ -303,6 +303,24 @@ fn signals_and_priorities_of_others_are_recorded_with_their_target() {
 }
 
 #[test]
+fn a_kill_that_comes_too_late_still_names_its_target() {
+    let mut sandbox = start(policy());
+    let (outcome, events) =
+        observe(&mut sandbox, "true & gone=$!; wait; echo $gone; kill -9 $gone; true");
+    let gone: u32 = out(&outcome).trim().parse().expect("a process number");
+    let targets: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            EventKind::Process { call, target, target_program, .. } if call == "kill" => {
+                Some((*target, target_program.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(targets, [(Some(gone), None)]);
+}
+
+#[test]
 fn a_kill_of_a_group_lists_its_members() {
     let mut sandbox = start(policy());
     let (_, events) = observe(

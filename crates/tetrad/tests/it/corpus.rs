@@ -8,14 +8,15 @@ fn corpus(arguments: &[&str]) -> serde_json::Value {
     let mut all = vec!["chess", "corpus", "--quiet", "--format", "json"];
     all.extend(arguments);
     let ran = tetrad(folder.path(), &all);
-    assert_eq!(ran.code, 0, "{ran:#?}");
+    // 1 says that a verdict is wrong; the table says which.
+    assert!([0, 1].contains(&ran.code), "{ran:#?}");
     ran.json()
 }
 
 /// No mismatch, and enough games that this says something.
 fn all_right(report: &serde_json::Value, least_games: u64) {
     let data = &report["data"];
-    assert_eq!(data["mismatches"], serde_json::json!([]), "{data:#}");
+    assert_eq!(data["mismatches"], serde_json::json!([]));
     assert!(data["n_games"].as_u64().expect("a count") >= least_games, "{data:#}");
     assert_eq!(data["false_alarms"]["hits"], 0, "{data:#}");
     assert_eq!(data["detection"]["hits"], data["detection"]["n"], "{data:#}");
