@@ -54,7 +54,7 @@ fn needs_local_model_a_real_model_plays_real_steps() {
             "--model",
             &model,
             "--scaffold",
-            "fenced",
+            "ooda",
             "--n",
             "1",
             "--jobs",
