@@ -1,0 +1,16 @@
+//! StripedHyena 2, the DNA language model behind Evo 2: its checkpoints, exactly, on a CPU.
+//!
+//! [`model::StripedHyena`] reads bases and says how likely each next one was. It is given a sequence
+//! in pieces of any size and remembers the rest in a [`model::State`], so a chromosome needs no more
+//! memory than a gene. [`score`] turns that into log-likelihoods, [`generate`] into new sequence.
+//!
+//! Sequences are upper-case bytes, one token each; what is not A, C, G or T is a token too.
+
+pub mod config;
+mod error;
+pub mod generate;
+pub mod model;
+pub mod score;
+
+pub use config::ModelConfig;
+pub use error::Error;

@@ -1,0 +1,68 @@
+//! What the processor offers, asked once.
+
+use std::sync::OnceLock;
+
+/// Vector instructions that the operations here are written for, weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isa {
+    /// Plain Rust, on any processor. The definition that the others must match.
+    Portable,
+    /// AVX2 with FMA, eight floats at a time.
+    Avx2,
+    /// AVX-512 (F, BW, DQ, VL), sixteen floats at a time.
+    Avx512,
+}
+
+/// Instructions used, as found or as chosen for a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cpu {
+    /// Vectors of floats.
+    pub isa: Isa,
+    /// Products of bfloat16 pairs (`AVX512_BF16`).
+    pub bf16: bool,
+    /// Products of bytes (`AVX512_VNNI`).
+    pub vnni: bool,
+    /// Tiles of bfloat16 and bytes (AMX), where the kernel lets this process use them.
+    pub amx: bool,
+}
+
+impl Cpu {
+    /// Nothing but plain Rust.
+    pub const PORTABLE: Cpu = Cpu { isa: Isa::Portable, bf16: false, vnni: false, amx: false };
+
+    /// The best that this processor has.
+    pub fn best() -> Cpu {
+        static BEST: OnceLock<Cpu> = OnceLock::new();
+        *BEST.get_or_init(crate::simd::detect)
+    }
+
+    /// Every combination that this processor can run, weakest first: for parity tests and benches.
+    pub fn all() -> Vec<Cpu> {
+        let best = Cpu::best();
+        let mut all = vec![Cpu::PORTABLE];
+        for isa in [Isa::Avx2, Isa::Avx512] {
+            if isa <= best.isa {
+                all.push(Cpu { isa, ..Cpu::PORTABLE });
+            }
+        }
+        if best.bf16 || best.vnni {
+            all.push(Cpu { amx: false, ..best });
+        }
+        if best.amx {
+            all.push(best);
+        }
+        all
+    }
+
+    /// Its parts by name, for reports.
+    pub fn names(self) -> Vec<&'static str> {
+        let isa = match self.isa {
+            Isa::Portable => "portable",
+            Isa::Avx2 => "avx2",
+            Isa::Avx512 => "avx512",
+        };
+        let more = [(self.bf16, "avx512-bf16"), (self.vnni, "avx512-vnni"), (self.amx, "amx")];
+        let more = more.into_iter().filter_map(|(has, name)| has.then_some(name));
+        std::iter::once(isa).chain(more).collect()
+    }
+}

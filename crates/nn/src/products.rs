@@ -1,0 +1,163 @@
+//! Matrix products in the three precisions, over weights packed by panels of 32 outputs.
+
+mod bf16;
+mod f32;
+mod int8;
+
+pub(crate) use f32::tile as tile_f32;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
+use crate::cpu::Cpu;
+use crate::linear::Precision;
+
+/// With fewer tokens than this, setting up tiles costs more than they gain.
+#[cfg(target_arch = "x86_64")]
+const FEW_TOKENS: usize = 4;
+
+/// A matrix `[N, K]`, packed.
+#[derive(Debug, Clone)]
+pub(crate) struct Weights {
+    n_outputs: usize,
+    n_inputs: usize,
+    panels: Panels,
+}
+
+/// `[N / 32]` panels, each of the inner dimension in steps of 1, 2 or 4 inputs by 32 outputs.
+#[derive(Debug, Clone)]
+enum Panels {
+    F32(Vec<Row>),
+    Bf16(Vec<Panel>),
+    Int8 { panels: Vec<Panel>, columns: Vec<int8::Columns> },
+}
+
+/// What is multiplied, in the precision of the weights.
+pub(crate) enum Input<'a> {
+    F32(&'a Blocked),
+    Bf16(Vec<Narrow>),
+    Int8 { bytes: Vec<Narrow>, scales: Vec<f32> },
+}
+
+impl Input<'_> {
+    /// Rounds activations for weights of a precision.
+    pub(crate) fn new(cpu: Cpu, x: &Blocked, precision: Precision) -> Input<'_> {
+        match precision {
+            Precision::F32 => Input::F32(x),
+            Precision::Bf16 => Input::Bf16(bf16::round_input(x)),
+            Precision::Int8 => {
+                let (bytes, scales) = int8::round_input(cpu, x);
+                Input::Int8 { bytes, scales }
+            }
+        }
+    }
+}
+
+impl Weights {
+    /// Packs the rows that `read` gives.
+    pub(crate) fn pack(
+        n_outputs: usize,
+        n_inputs: usize,
+        precision: Precision,
+        read: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Weights {
+        let n_panels = n_outputs.div_ceil(BLOCK);
+        let rows_of = |panel: usize| {
+            let n_rows = BLOCK.min(n_outputs - panel * BLOCK);
+            let mut rows = vec![0.0; BLOCK * n_inputs];
+            for (row, into) in rows.chunks_exact_mut(n_inputs).take(n_rows).enumerate() {
+                read(panel * BLOCK + row, into);
+            }
+            rows
+        };
+        let panels = match precision {
+            Precision::F32 => {
+                let mut panels = vec![Row::ZERO; n_panels * n_inputs.next_multiple_of(BLOCK)];
+                let size = panels.len() / n_panels;
+                panels.par_chunks_mut(size).enumerate().for_each(|(panel, into)| {
+                    f32::pack(&rows_of(panel), n_inputs, into);
+                });
+                Panels::F32(panels)
+            }
+            Precision::Bf16 => {
+                let mut panels = vec![Panel::ZERO; n_panels * n_inputs.next_multiple_of(BLOCK) / 2];
+                let size = panels.len() / n_panels;
+                panels.par_chunks_mut(size).enumerate().for_each(|(panel, into)| {
+                    bf16::pack(&rows_of(panel), n_inputs, into);
+                });
+                Panels::Bf16(panels)
+            }
+            Precision::Int8 => {
+                let n_quads = n_inputs.next_multiple_of(2 * BLOCK) / 4;
+                let mut panels = vec![Panel::ZERO; n_panels * n_quads];
+                let columns = panels
+                    .par_chunks_mut(n_quads)
+                    .enumerate()
+                    .map(|(panel, into)| int8::pack(&rows_of(panel), n_inputs, into))
+                    .collect();
+                Panels::Int8 { panels, columns }
+            }
+        };
+        Weights { n_outputs, n_inputs, panels }
+    }
+
+    pub(crate) fn n_outputs(&self) -> usize {
+        self.n_outputs
+    }
+
+    pub(crate) fn n_inputs(&self) -> usize {
+        self.n_inputs
+    }
+
+    pub(crate) fn precision(&self) -> Precision {
+        match self.panels {
+            Panels::F32(_) => Precision::F32,
+            Panels::Bf16(_) => Precision::Bf16,
+            Panels::Int8 { .. } => Precision::Int8,
+        }
+    }
+
+    pub(crate) fn size_bytes(&self) -> usize {
+        match &self.panels {
+            Panels::F32(panels) => size_of_val(panels.as_slice()),
+            Panels::Bf16(panels) => size_of_val(panels.as_slice()),
+            Panels::Int8 { panels, columns } => {
+                size_of_val(panels.as_slice()) + size_of_val(columns.as_slice())
+            }
+        }
+    }
+
+    fn n_panels(&self) -> usize {
+        self.n_outputs.div_ceil(BLOCK)
+    }
+
+    /// Adds the products with some panels to `out`, `[panels][T]`.
+    pub(crate) fn add_product(
+        &self,
+        cpu: Cpu,
+        input: &Input<'_>,
+        panels: Range<usize>,
+        out: &mut [Row],
+    ) {
+        fn some<'a, T>(all: &'a [T], n: usize, panels: &Range<usize>) -> &'a [T] {
+            let size = all.len() / n;
+            &all[panels.start * size..panels.end * size]
+        }
+        let n = self.n_panels();
+        match (&self.panels, input) {
+            (Panels::F32(all), Input::F32(x)) => {
+                f32::add_product(cpu, x.rows(), some(all, n, &panels), panels.len(), out);
+            }
+            (Panels::Bf16(all), Input::Bf16(x)) => {
+                bf16::add_product(cpu, x, some(all, n, &panels), panels.len(), out);
+            }
+            (Panels::Int8 { panels: all, columns }, Input::Int8 { bytes, scales }) => {
+                let columns = &columns[panels.clone()];
+                int8::add_product(cpu, bytes, scales, some(all, n, &panels), columns, out);
+            }
+            _ => unreachable!("the input was made for these weights"),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Products in bfloat16 with sums in f32.
+
+use half::bf16;
+use rayon::prelude::*;
+
+use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
+use crate::cpu::Cpu;
+use crate::simd::{self, Kernel, Lanes, Pairs};
+
+/// Pairs of inputs in a block.
+const PAIRS: usize = BLOCK / 2;
+
+fn pair(low: f32, high: f32) -> u32 {
+    u32::from(bf16::from_f32(low).to_bits()) | u32::from(bf16::from_f32(high).to_bits()) << 16
+}
+
+/// Rounds to nearest and transposes 32 rows of weights to `[K / 2]` pairs by 32 outputs.
+pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Panel]) {
+    for (output, row) in rows.chunks_exact(n_inputs).enumerate() {
+        for (into, values) in into.iter_mut().zip(row.chunks(2)) {
+            into.0[output] = pair(values[0], values.get(1).copied().unwrap_or(0.0));
+        }
+    }
+}
+
+/// Activations `[K / 32][T]`, rounded to nearest.
+pub(super) fn round_input(x: &Blocked) -> Vec<Narrow> {
+    let round = |row: &Row| {
+        let mut out = Narrow([0; PAIRS]);
+        for (out, values) in out.0.iter_mut().zip(row.0.as_chunks::<2>().0) {
+            *out = pair(values[0], values[1]);
+        }
+        out
+    };
+    x.rows().par_iter().with_min_len(256).map(round).collect()
+}
+
+/// Adds the product of `x`, `[K / 32][T]`, and panels, `[n_panels][K / 2]`, to `out`,
+/// `[n_panels][T]`.
+pub(super) fn add_product(
+    cpu: Cpu,
+    x: &[Narrow],
+    panels: &[Panel],
+    n_panels: usize,
+    out: &mut [Row],
+) {
+    let n_tokens = out.len() / n_panels;
+    #[cfg(target_arch = "x86_64")]
+    if cpu.amx && n_tokens > super::FEW_TOKENS {
+        let size = panels.len() / n_panels;
+        for (panel, out) in panels.chunks_exact(size).zip(out.chunks_exact_mut(n_tokens)) {
+            simd::tile_bf16(x, panel, out);
+        }
+        return;
+    }
+    simd::run(cpu, Product { x, panels, n_panels, out, n_tokens });
+}
+
+struct Product<'a> {
+    x: &'a [Narrow],
+    panels: &'a [Panel],
+    n_panels: usize,
+    out: &'a mut [Row],
+    n_tokens: usize,
+}
+
+impl Kernel for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let size = self.panels.len() / self.n_panels;
+        for (panel, out) in
+            self.panels.chunks_exact(size).zip(self.out.chunks_exact_mut(self.n_tokens))
+        {
+            let mut at = 0;
+            while at < self.n_tokens {
+                let left = self.n_tokens - at;
+                if V::ROWS >= 14 && left >= 14 {
+                    tile::<V, 14>(self.x, panel, self.n_tokens, at, out);
+                    at += 14;
+                } else if V::ROWS >= 4 && left >= 4 {
+                    tile::<V, 4>(self.x, panel, self.n_tokens, at, out);
+                    at += 4;
+                } else if left >= 2 {
+                    tile::<V, 2>(self.x, panel, self.n_tokens, at, out);
+                    at += 2;
+                } else {
+                    tile::<V, 1>(self.x, panel, self.n_tokens, at, out);
+                    at += 1;
+                }
+            }
+        }
+    }
+}
+
+/// `N` tokens by 32 outputs.
+#[inline(always)]
+fn tile<V: Lanes, const N: usize>(
+    x: &[Narrow],
+    panel: &[Panel],
+    n_tokens: usize,
+    at: usize,
+    out: &mut [Row],
+) {
+    let out: &mut [Row; N] = (&mut out[at..at + N]).try_into().expect("N rows");
+    let mut sums = [[V::splat(0.0); 2]; N];
+    for row in 0..N {
+        let [low, high] = out[row].halves();
+        sums[row] = [V::load(low), V::load(high)];
+    }
+    for (x, weights) in x.chunks_exact(n_tokens).zip(panel.chunks_exact(PAIRS)) {
+        let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
+        let weights: &[Panel; PAIRS] = weights.try_into().expect("a block");
+        for (input, weights) in weights.iter().enumerate() {
+            let [low, high]: [&Pairs; 2] = weights.halves();
+            for row in 0..N {
+                sums[row][0] = sums[row][0].dot_pairs(x[row].0[input], low);
+                sums[row][1] = sums[row][1].dot_pairs(x[row].0[input], high);
+            }
+        }
+    }
+    for row in 0..N {
+        let [low, high] = out[row].halves_mut();
+        sums[row][0].store(low);
+        sums[row][1].store(high);
+    }
+}

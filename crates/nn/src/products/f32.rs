@@ -1,0 +1,112 @@
+//! Products in f32.
+
+use crate::blocked::{BLOCK, Row};
+use crate::cpu::Cpu;
+use crate::simd::{self, Kernel, Lanes};
+
+/// Blocks of inputs taken at once: their activations and one panel stay in the second-level cache.
+const INPUT_BLOCKS: usize = 16;
+
+/// Transposes 32 rows of weights to `[K]` of 32 outputs.
+pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Row]) {
+    for (output, row) in rows.chunks_exact(n_inputs).enumerate() {
+        for (into, value) in into.iter_mut().zip(row) {
+            into.0[output] = *value;
+        }
+    }
+}
+
+/// Adds the product of `x`, `[K / 32][T]`, and panels, `[n_panels][K]`, to `out`, `[n_panels][T]`.
+pub(super) fn add_product(cpu: Cpu, x: &[Row], panels: &[Row], n_panels: usize, out: &mut [Row]) {
+    simd::run(cpu, Product { x, panels, n_panels, out });
+}
+
+struct Product<'a> {
+    x: &'a [Row],
+    panels: &'a [Row],
+    n_panels: usize,
+    out: &'a mut [Row],
+}
+
+impl Kernel for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let n_tokens = self.out.len() / self.n_panels;
+        let n_inputs = self.panels.len() / self.n_panels;
+        let n_blocks = n_inputs / BLOCK;
+        // With one row of tiles nothing is used twice.
+        let at_once = if n_tokens <= V::ROWS { n_blocks } else { INPUT_BLOCKS };
+        let mut first = 0;
+        while first < n_blocks {
+            let n = at_once.min(n_blocks - first);
+            let x = &self.x[first * n_tokens..(first + n) * n_tokens];
+            for (panel, out) in self.out.chunks_exact_mut(n_tokens).enumerate() {
+                let from = panel * n_inputs + first * BLOCK;
+                let panel = &self.panels[from..from + n * BLOCK];
+                let mut at = 0;
+                while at < n_tokens {
+                    let left = n_tokens - at;
+                    if V::ROWS >= 14 && left >= 14 {
+                        tile::<V, 14>(x, panel, n_tokens, at, at, out);
+                        at += 14;
+                    } else if V::ROWS >= 8 && left >= 8 {
+                        tile::<V, 8>(x, panel, n_tokens, at, at, out);
+                        at += 8;
+                    } else if V::ROWS >= 4 && left >= 4 {
+                        tile::<V, 4>(x, panel, n_tokens, at, at, out);
+                        at += 4;
+                    } else if V::ROWS == 3 && left >= 3 {
+                        tile::<V, 3>(x, panel, n_tokens, at, at, out);
+                        at += 3;
+                    } else if left >= 2 {
+                        tile::<V, 2>(x, panel, n_tokens, at, at, out);
+                        at += 2;
+                    } else {
+                        tile::<V, 1>(x, panel, n_tokens, at, at, out);
+                        at += 1;
+                    }
+                }
+            }
+            first += n;
+        }
+    }
+}
+
+/// Adds the product of `N` tokens, from `at` of the `n_tokens` in `x`, by 32 outputs to `out` from
+/// `to`; the sums stay in registers over all inputs of the panel.
+#[inline(always)]
+pub(crate) fn tile<V: Lanes, const N: usize>(
+    x: &[Row],
+    panel: &[Row],
+    n_tokens: usize,
+    at: usize,
+    to: usize,
+    out: &mut [Row],
+) {
+    let out: &mut [Row; N] = (&mut out[to..to + N]).try_into().expect("N rows");
+    let mut sums = [[V::splat(0.0); 2]; N];
+    for row in 0..N {
+        let [low, high] = out[row].halves();
+        sums[row] = [V::load(low), V::load(high)];
+    }
+    for (x, weights) in x.chunks_exact(n_tokens).zip(panel.chunks_exact(BLOCK)) {
+        let x: &[Row; N] = (&x[at..at + N]).try_into().expect("N rows");
+        let weights: &[Row; BLOCK] = weights.try_into().expect("a block");
+        for (input, weights) in weights.iter().enumerate() {
+            let [low, high] = weights.halves();
+            let (low, high) = (V::load(low), V::load(high));
+            for row in 0..N {
+                let value = V::splat(x[row].0[input]);
+                sums[row][0] = value.fma(low, sums[row][0]);
+                sums[row][1] = value.fma(high, sums[row][1]);
+            }
+        }
+    }
+    for row in 0..N {
+        let [low, high] = out[row].halves_mut();
+        sums[row][0].store(low);
+        sums[row][1].store(high);
+    }
+}

@@ -1,0 +1,176 @@
+//! Products of bytes: weights scaled per output, inputs per token, sums exact in 32 bits.
+//!
+//! Inputs are shifted by 128 to be unsigned, which the instructions want; what the shift adds is the
+//! sum of an output's weights, times 128, and is taken off again.
+
+use rayon::prelude::*;
+
+use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
+use crate::cpu::Cpu;
+use crate::simd::{self, Kernel, Lanes, Quads};
+
+/// Inputs in one block of bytes, and fours of them.
+const INPUTS: usize = 2 * BLOCK;
+const QUADS: usize = INPUTS / 4;
+
+/// Greatest magnitude of a byte.
+const GREATEST: f32 = 127.0;
+
+/// What unsigned inputs are shifted by.
+const SHIFT: i32 = 128;
+
+/// Of 32 outputs: the size of one step, and 128 times the sum of the weights.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns {
+    scale: Row,
+    offset: [i32; BLOCK],
+}
+
+/// Rounds and transposes 32 rows of weights to `[K / 4]` fours by 32 outputs.
+pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Panel]) -> Columns {
+    let mut columns = Columns { scale: Row::ZERO, offset: [0; BLOCK] };
+    for (output, row) in rows.chunks_exact(n_inputs).enumerate() {
+        let greatest = row.iter().fold(0.0_f32, |best, value| best.max(value.abs()));
+        if greatest == 0.0 {
+            continue;
+        }
+        let step = greatest / GREATEST;
+        columns.scale.0[output] = step;
+        for (into, values) in into.iter_mut().zip(row.chunks(4)) {
+            let mut bytes = [0; 4];
+            for (byte, value) in bytes.iter_mut().zip(values) {
+                let rounded = (value / step).round_ties_even() as i8;
+                columns.offset[output] += SHIFT * i32::from(rounded);
+                *byte = rounded.cast_unsigned();
+            }
+            into.0[output] = u32::from_le_bytes(bytes);
+        }
+    }
+    columns
+}
+
+/// Activations as `[K / 64][T]` of 64 bytes, and the size of one step of each token.
+pub(super) fn round_input(_: Cpu, x: &Blocked) -> (Vec<Narrow>, Vec<f32>) {
+    let n_tokens = x.n_tokens();
+    let mut scales = vec![0.0_f32; n_tokens];
+    for rows in x.rows().chunks_exact(n_tokens) {
+        for (scale, row) in scales.iter_mut().zip(rows) {
+            *scale = row.0.iter().fold(*scale, |best, value| best.max(value.abs()));
+        }
+    }
+    scales.iter_mut().for_each(|scale| *scale /= GREATEST);
+    let mut all = vec![Narrow([0; QUADS]); x.n_blocks().div_ceil(2) * n_tokens];
+    let zero = [Row::ZERO];
+    all.par_chunks_mut(n_tokens).enumerate().for_each(|(block, into)| {
+        for (token, into) in into.iter_mut().enumerate() {
+            let factor = if scales[token] == 0.0 { 0.0 } else { 1.0 / scales[token] };
+            let low = &x.block(2 * block)[token];
+            let high = if 2 * block + 1 < x.n_blocks() {
+                &x.block(2 * block + 1)[token]
+            } else {
+                &zero[0]
+            };
+            let values = low.0.iter().chain(&high.0);
+            let mut bytes = [0_u8; INPUTS];
+            for (byte, value) in bytes.iter_mut().zip(values) {
+                *byte = ((value * factor).round_ties_even() + SHIFT as f32) as u8;
+            }
+            for (into, four) in into.0.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                *into = u32::from_le_bytes(*four);
+            }
+        }
+    });
+    (all, scales)
+}
+
+/// Adds the product of `x`, `[K / 64][T]`, and panels, `[n_panels][K / 4]`, to `out`,
+/// `[n_panels][T]`.
+pub(super) fn add_product(
+    cpu: Cpu,
+    x: &[Narrow],
+    scales: &[f32],
+    panels: &[Panel],
+    columns: &[Columns],
+    out: &mut [Row],
+) {
+    let (n_tokens, size) = (scales.len(), panels.len() / columns.len());
+    let all = panels.chunks_exact(size).zip(columns).zip(out.chunks_exact_mut(n_tokens));
+    for ((panel, columns), out) in all {
+        #[cfg(target_arch = "x86_64")]
+        if cpu.amx && n_tokens > super::FEW_TOKENS {
+            let mut sums = vec![Panel::ZERO; n_tokens];
+            simd::tile_i8(x, panel, &mut sums);
+            for ((sums, out), scale) in sums.iter().zip(out).zip(scales) {
+                for lane in 0..BLOCK {
+                    let sum = sums.0[lane].cast_signed() - columns.offset[lane];
+                    out.0[lane] = (sum as f32).mul_add(scale * columns.scale.0[lane], out.0[lane]);
+                }
+            }
+            continue;
+        }
+        simd::run(cpu, Product { x, scales, panel, columns, out });
+    }
+}
+
+struct Product<'a> {
+    x: &'a [Narrow],
+    scales: &'a [f32],
+    panel: &'a [Panel],
+    columns: &'a Columns,
+    out: &'a mut [Row],
+}
+
+impl Kernel for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(mut self) {
+        let n_tokens = self.out.len();
+        let mut at = 0;
+        while at < n_tokens {
+            let left = n_tokens - at;
+            if V::ROWS >= 8 && left >= 8 {
+                self.tile::<V, 8>(at);
+                at += 8;
+            } else if left >= 2 {
+                self.tile::<V, 2>(at);
+                at += 2;
+            } else {
+                self.tile::<V, 1>(at);
+                at += 1;
+            }
+        }
+    }
+}
+
+impl Product<'_> {
+    /// `N` tokens by 32 outputs.
+    #[inline(always)]
+    fn tile<V: Lanes, const N: usize>(&mut self, at: usize) {
+        let n_tokens = self.out.len();
+        let mut sums = [[V::no_ints(); 2]; N];
+        for (x, weights) in self.x.chunks_exact(n_tokens).zip(self.panel.chunks_exact(QUADS)) {
+            let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
+            let weights: &[Panel; QUADS] = weights.try_into().expect("a block");
+            for (input, weights) in weights.iter().enumerate() {
+                let [low, high]: [&Quads; 2] = weights.halves();
+                for row in 0..N {
+                    sums[row][0] = V::dot_quads(sums[row][0], x[row].0[input], low);
+                    sums[row][1] = V::dot_quads(sums[row][1], x[row].0[input], high);
+                }
+            }
+        }
+        let offsets = self.columns.offset.as_chunks::<16>().0;
+        let steps = self.columns.scale.halves();
+        for (row, sums) in sums.iter().enumerate() {
+            let scale = V::splat(self.scales[at + row]);
+            let halves = self.out[at + row].halves_mut();
+            for (half, out) in halves.into_iter().enumerate() {
+                // The shift is taken off in integers, so that this path and tiles agree exactly.
+                let sum = V::from_ints(V::less(sums[half], &offsets[half]));
+                let step = scale.mul(V::load(steps[half]));
+                sum.fma(step, V::load(out)).store(out);
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Mapped files, and several as if they were one.
+#![expect(unsafe_code, reason = "a mapped file can change under its reader")]
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+
+use crate::error::Error;
+
+/// The bytes of one file, or of its parts in order.
+#[derive(Debug)]
+pub(super) struct Bytes {
+    parts: Vec<Mmap>,
+}
+
+impl Bytes {
+    /// Maps a file, or its parts where it is split.
+    pub(super) fn open(path: &Path) -> Result<Bytes, Error> {
+        let parts = paths(path).iter().map(|path| map(path)).collect::<Result<_, _>>()?;
+        Ok(Bytes { parts })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.len()).sum()
+    }
+
+    /// A range; copied if it crosses from one part to the next.
+    ///
+    /// # Panics
+    /// If it is not inside.
+    pub(super) fn get(&self, range: Range<usize>) -> Cow<'_, [u8]> {
+        let mut start = 0;
+        let mut joined = Vec::new();
+        for part in &self.parts {
+            let end = start + part.len();
+            if range.start >= start && range.end <= end {
+                return Cow::Borrowed(&part[range.start - start..range.end - start]);
+            }
+            let (from, to) = (range.start.max(start), range.end.min(end));
+            if from < to {
+                joined.extend_from_slice(&part[from - start..to - start]);
+            }
+            start = end;
+        }
+        assert_eq!(joined.len(), range.len(), "a range inside the file");
+        Cow::Owned(joined)
+    }
+}
+
+/// The file itself, or `NAME.part0`, `NAME.part1`, … as long as they go.
+fn paths(path: &Path) -> Vec<PathBuf> {
+    let name = path.to_string_lossy().into_owned();
+    let stem = match name.strip_suffix(".part0") {
+        Some(stem) => stem.to_owned(),
+        None if path.exists() => return vec![path.to_owned()],
+        None => name,
+    };
+    let numbered = (0..).map(|n| PathBuf::from(format!("{stem}.part{n}")));
+    let parts: Vec<PathBuf> = numbered.take_while(|part| part.exists()).collect();
+    if parts.is_empty() { vec![path.to_owned()] } else { parts }
+}
+
+fn map(path: &Path) -> Result<Mmap, Error> {
+    let failed = |source| Error::File { action: "open weights", path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(failed(std::io::Error::other("not a file")));
+    }
+    // SAFETY: the map is read-only. Who changes a file of weights while it is in use gets other
+    // numbers, or a signal if it is cut short; every range was checked against the size at opening.
+    unsafe { Mmap::map(&file) }.map_err(failed)
+}
+
+/// A reader over all parts.
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a Bytes,
+    pub(super) at: u64,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let len = self.bytes.len();
+        let from = usize::try_from(self.at).unwrap_or(usize::MAX).min(len);
+        let n = into.len().min(len - from);
+        into[..n].copy_from_slice(&self.bytes.get(from..from + n));
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+impl Seek for Reader<'_> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        let len = self.bytes.len() as u64;
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => len.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
+}
