@@ -258,6 +258,50 @@ impl ModelConfig {
         if self.use_interpolated_rotary_pos_emb { self.rotary_emb_scaling_factor } else { 1.0 }
     }
 
+    /// Every tensor of a checkpoint by its official name, with its shape.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        let (c, inner, n) = (self.hidden_size, self.inner_size(), self.short_filter_length);
+        let mut all = vec![
+            ("embedding_layer.weight".to_owned(), vec![self.vocab_size, c]),
+            ("norm.scale".to_owned(), vec![c]),
+        ];
+        for (layer, kind) in self.mixers().unwrap_or_default().into_iter().enumerate() {
+            let mut add = |name: &str, shape: &[usize]| {
+                all.push((format!("blocks.{layer}.{name}"), shape.to_vec()));
+            };
+            add("pre_norm.scale", &[c]);
+            add("post_norm.scale", &[c]);
+            add("mlp.l1.weight", &[inner, c]);
+            add("mlp.l2.weight", &[inner, c]);
+            add("mlp.l3.weight", &[c, inner]);
+            if kind == MixerKind::Attention {
+                add("inner_mha_cls.Wqkv.weight", &[3 * c, c]);
+                add("inner_mha_cls.out_proj.weight", &[c, c]);
+                add("inner_mha_cls.out_proj.bias", &[c]);
+                continue;
+            }
+            add("projections.weight", &[3 * c, c]);
+            add("out_filter_dense.weight", &[c, c]);
+            add("out_filter_dense.bias", &[c]);
+            add("filter.short_filter_weight", &[3 * c, 1, n]);
+            match kind {
+                MixerKind::Hcs => {
+                    add("filter.h", &[self.hcs_filter_groups, 1, self.hcs_filter_length]);
+                }
+                MixerKind::Hcm => {
+                    add("filter.h", &[self.hcm_filter_groups, 1, self.hcm_filter_length]);
+                    add("filter.D", &[c]);
+                }
+                MixerKind::Hcl | MixerKind::Attention => {
+                    add("filter.log_poles", &[c, self.state_size, 1]);
+                    add("filter.residues", &[c, self.state_size]);
+                    add("filter.D", &[c]);
+                }
+            }
+        }
+        all
+    }
+
     /// Parameters of one layer, by kind.
     pub fn n_parameters_of(&self, kind: MixerKind) -> usize {
         let c = self.hidden_size;

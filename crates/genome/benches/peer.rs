@@ -1,0 +1,255 @@
+//! Side by side with the official code: `cargo bench -p genome --bench peer`.
+//!
+//! Random weights of 512 channels and 12 layers (38.8 M parameters), the same on both sides, two
+//! threads each. Every row alternates one run of the peer with one of ours; ratios are of medians.
+//! The first run installs the peer from PyPI into `target/evo2-peer` (several GB).
+#![expect(clippy::print_stdout, reason = "a bench prints")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use genome::ModelConfig;
+use genome::model::{Random, Source, StripedHyena, Token};
+use nn::weights::{File, NewTensor};
+use nn::{Blocked, Cpu, Linear, Precision, Then, threads};
+
+const THREADS: usize = 2;
+
+/// Runs of each side per row.
+const ROUNDS: usize = 5;
+
+const SEED: u64 = 1;
+
+const CONFIG: &str = r#"{
+    "model_name": "bench-512x12", "vocab_size": 512, "hidden_size": 512, "num_layers": 12,
+    "hcs_layer_idxs": [0, 4, 7, 11], "hcm_layer_idxs": [1, 5, 8], "hcl_layer_idxs": [2, 6, 9],
+    "attn_layer_idxs": [3, 10], "short_filter_length": 3,
+    "hcs_filter_length": 7, "hcs_filter_groups": 32,
+    "hcm_filter_length": 128, "hcm_filter_groups": 32, "state_size": 16,
+    "num_attention_heads": 4, "rotary_emb_base": 10000, "inner_mlp_size": 1408, "eps": 1e-6,
+    "max_seqlen": 32768
+}"#;
+
+/// The official code in its own process.
+struct Peer {
+    child: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Peer {
+    fn start(root: &Path, config: &Path, weights: &Path) -> Peer {
+        let mut child = Command::new("python3")
+            .arg(root.join("scripts/evo2_peer.py"))
+            .arg(root.join("target/evo2-peer"))
+            .args([config, weights])
+            .args(["--threads", &THREADS.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("python3 starts");
+        let requests = child.stdin.take().expect("a pipe");
+        let mut answers = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        answers.read_line(&mut line).expect("a line");
+        assert_eq!(line.trim(), "ready", "the peer starts: see scripts/evo2_peer.py");
+        Peer { child, requests, answers }
+    }
+
+    fn ask(&mut self, request: &str) -> serde_json::Value {
+        writeln!(self.requests, "{request}").expect("the peer reads");
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("the peer answers");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {request}: {line}"))
+    }
+
+    fn seconds(&mut self, request: &str) -> f64 {
+        self.ask(request)["seconds"].as_f64().expect("seconds")
+    }
+}
+
+fn median(mut all: Vec<f64>) -> f64 {
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}
+
+fn timed(work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_secs_f64()
+}
+
+/// The bases that the peer's script makes too.
+fn bases(n: usize) -> Vec<Token> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        Token::from(b"ACGT"[(state >> 62) as usize])
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+/// Writes random weights for both sides.
+fn weights(folder: &Path, config: &ModelConfig) -> PathBuf {
+    let path = folder.join("weights.safetensors");
+    let source = Random { seed: SEED };
+    let tensors = config.tensors().into_iter().map(|(name, shape)| {
+        let mut values = vec![0.0; shape.iter().product()];
+        source.tensor(&name, &shape).expect("random weights").read(0, &mut values);
+        (name, NewTensor::f32(&shape, &values))
+    });
+    let tensors: Vec<_> = tensors.collect();
+    let views = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
+    nn::weights::write(&path, views, BTreeMap::new()).expect("weights are written");
+    path
+}
+
+fn last_logits(model: &StripedHyena, tokens: &[Token]) -> Vec<f32> {
+    let mut state = model.state();
+    let mut last = vec![0.0; model.config().vocab_size];
+    model.forward(tokens, &mut state, |_, logits| {
+        logits.read_token(logits.n_tokens() - 1, &mut last);
+    });
+    last
+}
+
+/// Greatest resident memory of this process, bytes.
+fn peak() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+    kib.unwrap_or(f64::NAN) * 1024.0
+}
+
+/// One row: medians of both sides and their ratio.
+fn row(name: &str, mut peer: impl FnMut() -> f64, mut ours: impl FnMut() -> f64) -> f64 {
+    let (mut theirs, mut own) = (Vec::new(), Vec::new());
+    // One unmeasured run each: filters, threads and allocations settle.
+    peer();
+    ours();
+    for _ in 0..ROUNDS {
+        theirs.push(peer());
+        own.push(ours());
+    }
+    let (theirs, own) = (median(theirs), median(own));
+    println!("{name:34} peer {theirs:9.4} s   ours {own:9.4} s   {:6.2} x", theirs / own);
+    own
+}
+
+fn main() {
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    threads::with_count(THREADS, compare);
+}
+
+fn compare() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = ModelConfig::parse(CONFIG).expect("a valid configuration");
+    let config_path = folder.path().join("config.json");
+    std::fs::write(&config_path, CONFIG).expect("a file");
+    let weights = weights(folder.path(), &config);
+    let file = File::open(&weights).expect("weights");
+    let load = |precision| StripedHyena::load(&config, &file, precision).expect("a model");
+    let mut peer = Peer::start(&root, &config_path, &weights);
+    println!(
+        "{} parameters, {THREADS} threads, {}, medians of {ROUNDS} alternating runs, seed {SEED}",
+        config.n_parameters(),
+        Cpu::best().names().join(" "),
+    );
+    let f32_model = load(Precision::F32);
+    let theirs = peer.ask("forward f32 1024")["last"].clone();
+    let theirs: Vec<f32> = serde_json::from_value(theirs).expect("logits");
+    let worst = last_logits(&f32_model, &bases(1024))
+        .iter()
+        .zip(&theirs)
+        .map(|(own, theirs)| (own - theirs).abs())
+        .fold(0.0_f32, f32::max);
+    println!("same weights, same 1024 bases: logits differ by at most {worst:.1e}\n");
+
+    // What this machine can do, in the same sitting: the better of both libraries' products, and
+    // weights read at one token.
+    let product = |precision: Precision| -> f64 {
+        let (m, k, n) = (512, 1536, 4096);
+        let linear = Linear::new(n, k, precision, None, |_, into| into.fill(0.5));
+        let x = Blocked::from_rows(&vec![0.5; m * k], k);
+        let mut out = Blocked::new(m, n);
+        let once = || timed(|| linear.forward(Cpu::best(), &x, &mut out, Then::Store));
+        let seconds = median(std::iter::repeat_with(once).take(9).collect());
+        2.0 * (m * k * n) as f64 / seconds / 1e9
+    };
+    let mut rates = BTreeMap::new();
+    for (name, precision) in [("f32", Precision::F32), ("bf16", Precision::Bf16)] {
+        let request = format!("matmul {name} 512 1536 4096");
+        let theirs = (0..9).map(|_| peer.seconds(&request)).collect();
+        let theirs = 2.0 * (512.0 * 1536.0 * 4096.0) / median(theirs) / 1e9;
+        let own = product(precision);
+        println!("{name} products of 512x1536x4096: peer {theirs:.0} GFLOP/s, ours {own:.0}");
+        rates.insert(name, own.max(theirs));
+    }
+    let wide = Linear::new(8192, 2048, Precision::F32, None, |_, into| into.fill(0.5));
+    let x = Blocked::from_rows(&vec![0.5; 2048], 2048);
+    let mut out = Blocked::new(1, 8192);
+    let once = || timed(|| wide.forward(Cpu::best(), &x, &mut out, Then::Store));
+    let reading = median(std::iter::repeat_with(once).take(31).collect());
+    let bandwidth = wide.size_bytes() as f64 / reading / 1e9;
+    println!("reading 67 MB of weights: {bandwidth:.1} GB/s\n");
+
+    let dense = 2.0 * (config.n_parameters() as f64);
+    for (name, precision) in [("f32", Precision::F32), ("bf16", Precision::Bf16)] {
+        let model = load(precision);
+        for length in [1024, 4096, 8192] {
+            let tokens = bases(length);
+            let request = format!("forward {name} {length}");
+            let own = row(
+                &format!("forward {name} L {length}"),
+                || peer.seconds(&request),
+                || timed(|| drop(last_logits(&model, &tokens))),
+            );
+            let rate = dense * length as f64 / own / 1e9;
+            println!("{:34} {:.0} % of the product rate", "", 100.0 * rate / rates[name]);
+        }
+        let tokens = bases(4096);
+        let request = format!("prefill {name} 4096");
+        row(
+            &format!("cached prefill {name} 4096"),
+            || peer.seconds(&request),
+            || timed(|| drop(last_logits(&model, &tokens))),
+        );
+    }
+    println!("peak memory: ours so far {:.2} GB with both models", peak() / 1e9);
+    let steps = 64;
+    for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+        let model = load(precision);
+        let walk = bases(512 + steps);
+        let request = format!("decode f32 512 {steps}");
+        let own = row(
+            &format!("decode {}, {steps} after 512", precision.name()),
+            || peer.seconds(&request),
+            || {
+                let mut state = model.state();
+                model.forward(&walk[..512], &mut state, |_, _| {});
+                timed(|| {
+                    for token in &walk[512..] {
+                        model.forward(&[*token], &mut state, |_, _| {});
+                    }
+                })
+            },
+        );
+        let read = model.size_bytes() as f64 * steps as f64 / own / 1e9;
+        println!("{:34} {:.0} % of the read bandwidth", "", 100.0 * read / bandwidth);
+    }
+    println!("peer's peak memory {:.2} GB", peer.ask("peak")["bytes"].as_f64().unwrap_or(0.0) / 1e9);
+}
