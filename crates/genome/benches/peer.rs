@@ -94,7 +94,8 @@ fn timed(work: impl FnOnce()) -> f64 {
 fn bases(n: usize) -> Vec<Token> {
     let mut state = 1_u64;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         Token::from(b"ACGT"[(state >> 62) as usize])
     };
     (0..n).map(|_| next()).collect()
@@ -251,5 +252,8 @@ fn compare() {
         let read = model.size_bytes() as f64 * steps as f64 / own / 1e9;
         println!("{:34} {:.0} % of the read bandwidth", "", 100.0 * read / bandwidth);
     }
-    println!("peer's peak memory {:.2} GB", peer.ask("peak")["bytes"].as_f64().unwrap_or(0.0) / 1e9);
+    println!(
+        "peer's peak memory {:.2} GB",
+        peer.ask("peak")["bytes"].as_f64().unwrap_or(0.0) / 1e9
+    );
 }

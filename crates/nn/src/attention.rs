@@ -4,12 +4,11 @@
 //! matrix exists. Blocks of keys begin at fixed positions of the sequence, so that it does not matter
 //! in which pieces the sequence was given.
 
-use rayon::prelude::*;
-
 use crate::blocked::{BLOCK, Blocked, Row};
 use crate::cpu::Cpu;
 use crate::products::tile_f32;
 use crate::simd::{self, Kernel, Lanes};
+use crate::threads;
 
 /// Queries that are taken at once.
 const QUERIES: usize = 8;
@@ -142,14 +141,18 @@ impl Attention {
         let table = self.rotary.tables(first, n_tokens);
         let n_rows = self.padded() / BLOCK * n_tokens;
         let mut all = vec![Row::ZERO; self.n_heads * n_rows];
-        state.heads.par_iter_mut().zip(all.par_chunks_exact_mut(n_rows)).enumerate().for_each(
-            |(head, (cache, out))| {
+        // A query meets every key before it.
+        let work = n_tokens * (first + n_tokens);
+        let n_heads = self.n_heads;
+        threads::by_units_with(&mut all, &mut state.heads, n_heads, work, |head, out, caches| {
+            for (idx, (out, cache)) in out.chunks_exact_mut(n_rows).zip(caches).enumerate() {
+                let head = head + idx;
                 self.remember(qkv, head, first, &table, cache);
                 let queries = self.queries(qkv, head, &table);
                 let (attention, queries) = (self, queries.as_slice());
                 simd::run(cpu, Head { attention, queries, cache, first, n_tokens, out });
-            },
-        );
+            }
+        });
         state.n_tokens += n_tokens;
         if self.padded() == self.head_size {
             out.rows_mut().copy_from_slice(&all);

@@ -7,11 +7,10 @@
 mod fir;
 mod modal;
 
-use rayon::prelude::*;
-
 use crate::blocked::{BLOCK, Blocked, Row};
 use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes};
+use crate::threads;
 
 /// Tokens that pass through all steps at a time.
 const AT_ONCE: usize = 64;
@@ -142,15 +141,23 @@ impl Hyena {
             return;
         }
         let n_seen = state.n_seen;
-        let blocks = state.rows.par_chunks_exact_mut(rows_per_block);
-        let few = n_tokens * self.n_blocks() < 512;
-        blocks
-            .zip(out.rows_mut().par_chunks_exact_mut(n_tokens))
-            .enumerate()
-            .with_min_len(if few { self.n_blocks() } else { 1 })
-            .for_each(|(block, (state, out))| {
-                simd::run(cpu, OneBlock { hyena: self, block, p, state, n_seen, out });
-            });
+        let n_blocks = self.n_blocks();
+        // A long filter is worth some tens of rows.
+        let work = 32 * n_tokens;
+        threads::by_units_with(
+            out.rows_mut(),
+            &mut state.rows,
+            n_blocks,
+            work,
+            |first, out, state| {
+                let blocks =
+                    out.chunks_exact_mut(n_tokens).zip(state.chunks_exact_mut(rows_per_block));
+                for (idx, (out, state)) in blocks.enumerate() {
+                    let block = first + idx;
+                    simd::run(cpu, OneBlock { hyena: self, block, p, state, n_seen, out });
+                }
+            },
+        );
         state.n_seen += n_tokens;
     }
 

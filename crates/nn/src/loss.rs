@@ -1,13 +1,9 @@
 //! Logits to log-likelihoods.
 
-use rayon::prelude::*;
-
 use crate::blocked::{BLOCK, Blocked};
 use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes};
-
-/// Tokens per piece of work.
-const TOKENS: usize = 32;
+use crate::threads;
 
 /// Log-likelihood, in nats, of one target per token under the softmax of its logits, `[T, V]`.
 ///
@@ -17,9 +13,9 @@ pub fn log_likelihoods(cpu: Cpu, logits: &Blocked, targets: &[usize]) -> Vec<f32
     assert_eq!(logits.n_tokens(), targets.len(), "one target per token");
     assert!(targets.iter().all(|target| *target < logits.n_channels()), "targets in range");
     let mut out = vec![0.0; targets.len()];
-    out.par_chunks_mut(TOKENS).enumerate().for_each(|(idx, out)| {
-        let targets = &targets[idx * TOKENS..][..out.len()];
-        simd::run(cpu, LogLikelihoods { logits, first: idx * TOKENS, targets, out });
+    threads::by_units(&mut out, targets.len(), 2 * logits.n_blocks(), |first, out| {
+        let targets = &targets[first..][..out.len()];
+        simd::run(cpu, LogLikelihoods { logits, first, targets, out });
     });
     out
 }

@@ -8,11 +8,10 @@ pub(crate) use f32::tile as tile_f32;
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
 use crate::linear::Precision;
+use crate::threads;
 
 /// With fewer tokens than this, setting up tiles costs more than they gain.
 #[cfg(target_arch = "x86_64")]
@@ -46,7 +45,7 @@ impl Input<'_> {
     pub(crate) fn new(cpu: Cpu, x: &Blocked, precision: Precision) -> Input<'_> {
         match precision {
             Precision::F32 => Input::F32(x),
-            Precision::Bf16 => Input::Bf16(bf16::round_input(x)),
+            Precision::Bf16 => Input::Bf16(bf16::round_input(cpu, x)),
             Precision::Int8 => {
                 let (bytes, scales) = int8::round_input(cpu, x);
                 Input::Int8 { bytes, scales }
@@ -76,7 +75,8 @@ impl Weights {
             Precision::F32 => {
                 let mut panels = vec![Row::ZERO; n_panels * n_inputs.next_multiple_of(BLOCK)];
                 let size = panels.len() / n_panels;
-                panels.par_chunks_mut(size).enumerate().for_each(|(panel, into)| {
+                let parts = panels.chunks_mut(size).enumerate().collect();
+                threads::map(parts, |(panel, into): (usize, &mut [_])| {
                     f32::pack(&rows_of(panel), n_inputs, into);
                 });
                 Panels::F32(panels)
@@ -84,7 +84,8 @@ impl Weights {
             Precision::Bf16 => {
                 let mut panels = vec![Panel::ZERO; n_panels * n_inputs.next_multiple_of(BLOCK) / 2];
                 let size = panels.len() / n_panels;
-                panels.par_chunks_mut(size).enumerate().for_each(|(panel, into)| {
+                let parts = panels.chunks_mut(size).enumerate().collect();
+                threads::map(parts, |(panel, into): (usize, &mut [_])| {
                     bf16::pack(&rows_of(panel), n_inputs, into);
                 });
                 Panels::Bf16(panels)
@@ -92,11 +93,10 @@ impl Weights {
             Precision::Int8 => {
                 let n_quads = n_inputs.next_multiple_of(2 * BLOCK) / 4;
                 let mut panels = vec![Panel::ZERO; n_panels * n_quads];
-                let columns = panels
-                    .par_chunks_mut(n_quads)
-                    .enumerate()
-                    .map(|(panel, into)| int8::pack(&rows_of(panel), n_inputs, into))
-                    .collect();
+                let parts = panels.chunks_mut(n_quads).enumerate().collect();
+                let columns = threads::map(parts, |(panel, into): (usize, &mut [Panel])| {
+                    int8::pack(&rows_of(panel), n_inputs, into)
+                });
                 Panels::Int8 { panels, columns }
             }
         };

@@ -1,25 +1,57 @@
 //! Work split over threads. Who does a part never changes what it gives.
 
-use rayon::prelude::*;
+mod pool;
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use pool::Pool;
 
 /// Parts per thread, so that a slow one can be evened out.
 const PARTS_PER_THREAD: usize = 4;
 
-/// Rows' worth of work below which waking another thread costs more than it gains.
-const FEW_ROWS: usize = 1024;
+/// Rows' worth of work below which another thread is not asked: handing over takes about as long.
+const FEW_ROWS: usize = 512;
+
+static GLOBAL: OnceLock<Arc<Pool>> = OnceLock::new();
+
+thread_local! {
+    /// What `with_count` has chosen, if anything.
+    static CHOSEN: RefCell<Option<Arc<Pool>>> = const { RefCell::new(None) };
+}
+
+fn current() -> Arc<Pool> {
+    CHOSEN.with_borrow(Option::clone).unwrap_or_else(|| {
+        let all = || std::thread::available_parallelism().map_or(1, usize::from);
+        Arc::clone(GLOBAL.get_or_init(|| Arc::new(Pool::new(all()))))
+    })
+}
 
 /// How many threads work.
 pub fn count() -> usize {
-    rayon::current_num_threads()
+    current().n_threads()
 }
 
-/// Runs `work` with `n` threads.
-///
-/// # Panics
-/// If the system gives no threads.
-pub fn with_count<T: Send>(n: usize, work: impl FnOnce() -> T + Send) -> T {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().expect("threads can start");
-    pool.install(work)
+/// Runs `work` with `n` threads, itself among them.
+pub fn with_count<T>(n: usize, work: impl FnOnce() -> T) -> T {
+    let pool = Arc::new(Pool::new(n.max(1)));
+    let before = CHOSEN.replace(Some(pool));
+    let done = work();
+    CHOSEN.set(before);
+    done
+}
+
+/// Does each part once, and gives what they give, in order.
+pub fn map<T: Send, R: Send>(parts: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let slots: Vec<Mutex<(Option<T>, Option<R>)>> =
+        parts.into_iter().map(|part| Mutex::new((Some(part), None))).collect();
+    let held = "a part is done by one thread";
+    current().run(slots.len(), &|idx| {
+        let mut slot = slots[idx].lock().expect(held);
+        let part = slot.0.take().expect(held);
+        slot.1 = Some(work(part));
+    });
+    slots.into_iter().map(|slot| slot.into_inner().expect(held).1.expect(held)).collect()
 }
 
 /// Splits `all`, which is `n` equal units of about `rows` rows' work each, into groups of whole
@@ -28,15 +60,29 @@ pub(crate) fn by_units<T: Send>(
     all: &mut [T],
     n: usize,
     rows: usize,
-    work: impl Fn(usize, &mut [T]) + Send + Sync,
+    work: impl Fn(usize, &mut [T]) + Sync,
+) {
+    by_units_with(all, &mut vec![(); n], n, rows, |first, part, _| work(first, part));
+}
+
+/// [`by_units`] over two slices at once.
+pub(crate) fn by_units_with<T: Send, U: Send>(
+    all: &mut [T],
+    with: &mut [U],
+    n: usize,
+    rows: usize,
+    work: impl Fn(usize, &mut [T], &mut [U]) + Sync,
 ) {
     if n == 0 || all.is_empty() {
         return;
     }
-    let unit = all.len() / n;
-    let group = n.div_ceil(count() * PARTS_PER_THREAD).max(1);
-    if n == 1 || n * rows < FEW_ROWS || count() == 1 {
-        return work(0, all);
+    let (unit, unit_with) = (all.len() / n, with.len() / n);
+    let n_threads = count();
+    let group = n.div_ceil(n_threads * PARTS_PER_THREAD).max(1);
+    if n_threads == 1 || n <= group || n * rows < FEW_ROWS {
+        return work(0, all, with);
     }
-    all.par_chunks_mut(group * unit).enumerate().for_each(|(idx, part)| work(idx * group, part));
+    let parts = all.chunks_mut(group * unit).zip(with.chunks_mut(group * unit_with));
+    let parts = parts.enumerate().collect();
+    map(parts, |(idx, (part, with)): (usize, (&mut [T], &mut [U]))| work(idx * group, part, with));
 }

@@ -1,11 +1,11 @@
 //! Products in bfloat16 with sums in f32.
 
 use half::bf16;
-use rayon::prelude::*;
 
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes, Pairs};
+use crate::threads;
 
 /// Pairs of inputs in a block.
 const PAIRS: usize = BLOCK / 2;
@@ -24,15 +24,38 @@ pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Panel]) {
 }
 
 /// Activations `[K / 32][T]`, rounded to nearest.
-pub(super) fn round_input(x: &Blocked) -> Vec<Narrow> {
-    let round = |row: &Row| {
-        let mut out = Narrow([0; PAIRS]);
-        for (out, values) in out.0.iter_mut().zip(row.0.as_chunks::<2>().0) {
-            *out = pair(values[0], values[1]);
+pub(super) fn round_input(cpu: Cpu, x: &Blocked) -> Vec<Narrow> {
+    let mut all = vec![Narrow([0; PAIRS]); x.rows().len()];
+    threads::by_units(&mut all, x.rows().len(), 1, |first, out| {
+        simd::run(cpu, Round { rows: &x.rows()[first..], out });
+    });
+    all
+}
+
+/// Plain code; here it is compiled for whole vectors.
+struct Round<'a> {
+    rows: &'a [Row],
+    out: &'a mut [Narrow],
+}
+
+impl Kernel for Round<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        for (to, row) in self.out.iter_mut().zip(self.rows) {
+            let mut halves = [0; BLOCK];
+            for (half, value) in halves.iter_mut().zip(row.0) {
+                let bits = value.to_bits();
+                // To nearest, ties to even; what is not a number stays one.
+                let rounded = (bits.wrapping_add(0x7fff + ((bits >> 16) & 1))) >> 16;
+                *half = if value.is_nan() { (bits >> 16) | 0x40 } else { rounded };
+            }
+            for (to, pair) in to.0.iter_mut().zip(halves.as_chunks::<2>().0) {
+                *to = pair[0] | pair[1] << 16;
+            }
         }
-        out
-    };
-    x.rows().par_iter().with_min_len(256).map(round).collect()
+    }
 }
 
 /// Adds the product of `x`, `[K / 32][T]`, and panels, `[n_panels][K / 2]`, to `out`,

@@ -3,11 +3,10 @@
 //! Inputs are shifted by 128 to be unsigned, which the instructions want; what the shift adds is the
 //! sum of an output's weights, times 128, and is taken off again.
 
-use rayon::prelude::*;
-
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes, Quads};
+use crate::threads;
 
 /// Inputs in one block of bytes, and fours of them.
 const INPUTS: usize = 2 * BLOCK;
@@ -50,37 +49,79 @@ pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Panel]) -> Columns
 }
 
 /// Activations as `[K / 64][T]` of 64 bytes, and the size of one step of each token.
-pub(super) fn round_input(_: Cpu, x: &Blocked) -> (Vec<Narrow>, Vec<f32>) {
+pub(super) fn round_input(cpu: Cpu, x: &Blocked) -> (Vec<Narrow>, Vec<f32>) {
     let n_tokens = x.n_tokens();
     let mut scales = vec![0.0_f32; n_tokens];
-    for rows in x.rows().chunks_exact(n_tokens) {
-        for (scale, row) in scales.iter_mut().zip(rows) {
-            *scale = row.0.iter().fold(*scale, |best, value| best.max(value.abs()));
-        }
-    }
-    scales.iter_mut().for_each(|scale| *scale /= GREATEST);
-    let mut all = vec![Narrow([0; QUADS]); x.n_blocks().div_ceil(2) * n_tokens];
-    let zero = [Row::ZERO];
-    all.par_chunks_mut(n_tokens).enumerate().for_each(|(block, into)| {
-        for (token, into) in into.iter_mut().enumerate() {
-            let factor = if scales[token] == 0.0 { 0.0 } else { 1.0 / scales[token] };
-            let low = &x.block(2 * block)[token];
-            let high = if 2 * block + 1 < x.n_blocks() {
-                &x.block(2 * block + 1)[token]
-            } else {
-                &zero[0]
-            };
-            let values = low.0.iter().chain(&high.0);
-            let mut bytes = [0_u8; INPUTS];
-            for (byte, value) in bytes.iter_mut().zip(values) {
-                *byte = ((value * factor).round_ties_even() + SHIFT as f32) as u8;
-            }
-            for (into, four) in into.0.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                *into = u32::from_le_bytes(*four);
-            }
+    threads::by_units(&mut scales, n_tokens, x.n_blocks(), |first, scales| {
+        simd::run(cpu, Steps { x, first, scales });
+    });
+    let n_blocks = x.n_blocks().div_ceil(2);
+    let mut all = vec![Narrow([0; QUADS]); n_blocks * n_tokens];
+    threads::by_units(&mut all, n_blocks, n_tokens, |first, all| {
+        for (idx, out) in all.chunks_exact_mut(n_tokens).enumerate() {
+            simd::run(cpu, Round { x, block: 2 * (first + idx), scales: &scales, out });
         }
     });
     (all, scales)
+}
+
+/// Sizes of steps: the greatest magnitude of a token is the greatest byte.
+struct Steps<'a> {
+    x: &'a Blocked,
+    first: usize,
+    scales: &'a mut [f32],
+}
+
+impl Kernel for Steps<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let n_tokens = self.x.n_tokens();
+        for (idx, scale) in self.scales.iter_mut().enumerate() {
+            let mut greatest = V::splat(0.0);
+            for rows in self.x.rows().chunks_exact(n_tokens) {
+                let [low, high] = rows[self.first + idx].halves().map(V::load);
+                let zero = V::splat(0.0);
+                let minus = |x: V| x.fma(V::splat(-1.0), zero);
+                greatest = greatest.max(low).max(high).max(minus(low)).max(minus(high));
+            }
+            *scale = greatest.greatest() / GREATEST;
+        }
+    }
+}
+
+/// Plain code; here it is compiled for whole vectors.
+struct Round<'a> {
+    x: &'a Blocked,
+    block: usize,
+    scales: &'a [f32],
+    out: &'a mut [Narrow],
+}
+
+impl Kernel for Round<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let low = self.x.block(self.block);
+        let high = (self.block + 1 < self.x.n_blocks()).then(|| self.x.block(self.block + 1));
+        for (token, out) in self.out.iter_mut().enumerate() {
+            let step = self.scales[token];
+            let factor = if step == 0.0 { 0.0 } else { 1.0 / step };
+            let high = high.map_or(&Row::ZERO, |high| &high[token]);
+            let mut bytes = [0_u8; INPUTS];
+            for (half, row) in [&low[token], high].into_iter().enumerate() {
+                let bytes = &mut bytes[half * BLOCK..(half + 1) * BLOCK];
+                for (byte, value) in bytes.iter_mut().zip(row.0) {
+                    *byte = ((value * factor).round_ties_even() as i32 + SHIFT) as u8;
+                }
+            }
+            for (into, four) in out.0.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                *into = u32::from_le_bytes(*four);
+            }
+        }
+    }
 }
 
 /// Adds the product of `x`, `[K / 64][T]`, and panels, `[n_panels][K / 4]`, to `out`,

@@ -27,9 +27,13 @@ const RESERVED: [(&str, &[&str]); 6] = [
     ("safetensors", &["nn"]),
 ];
 
-/// Where `unsafe` may be: the kernel's interface, vector instructions, mapped files.
-const UNSAFE_FOLDERS: [&str; 3] =
-    ["crates/sandbox/src/linux/", "crates/nn/src/simd/", "crates/nn/src/weights/map.rs"];
+/// Where `unsafe` may be: the kernel's interface, vector instructions, mapped files, threads.
+const UNSAFE_FOLDERS: [&str; 4] = [
+    "crates/sandbox/src/linux/",
+    "crates/nn/src/simd/",
+    "crates/nn/src/weights/map.rs",
+    "crates/nn/src/threads/pool.rs",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
