@@ -10,8 +10,8 @@ use crate::products::tile_f32;
 use crate::simd::{self, Kernel, Lanes};
 use crate::threads;
 
-/// Queries that are taken at once.
-const QUERIES: usize = 8;
+/// Queries that are taken at once, where there are registers for them.
+const QUERIES: usize = 14;
 
 /// Rotary positions in halves (NeoX): `(a, b)` to `(a cos - b sin, a sin + b cos)`.
 #[derive(Debug, Clone)]
@@ -255,6 +255,9 @@ impl Kernel for Head<'_> {
             if self.n_tokens - at >= QUERIES && V::ROWS >= QUERIES {
                 self.some::<V, QUERIES>(at);
                 at += QUERIES;
+            } else if self.n_tokens - at >= 4 && V::ROWS >= 4 {
+                self.some::<V, 4>(at);
+                at += 4;
             } else if self.n_tokens - at >= 2 {
                 self.some::<V, 2>(at);
                 at += 2;
@@ -275,7 +278,7 @@ impl Head<'_> {
         let size = 2 * padded;
         let n_keys = self.first + at + N;
         let mut greatest = [f32::NEG_INFINITY; N];
-        let mut total = [0.0_f32; N];
+        let mut total = [V::splat(0.0); N];
         // With blocks of channels first, like all activations.
         let mut sums = vec![Row::ZERO; n_slices * N];
         for (block, rows) in self.cache.chunks_exact(size).take(n_keys.div_ceil(BLOCK)).enumerate()
@@ -301,16 +304,13 @@ impl Head<'_> {
                     row.0[seen..].fill(0.0);
                 }
                 let [low, high] = row.halves().map(V::load);
-                let sum = low.add(high).sum();
                 if best > greatest[query] {
                     let shrink = if block == 0 {
                         V::splat(0.0)
                     } else {
                         V::splat(greatest[query]).add(minus).exp()
                     };
-                    let mut one = [0.0; 16];
-                    shrink.store(&mut one);
-                    total[query] *= one[0];
+                    total[query] = total[query].mul(shrink);
                     for slice in sums.chunks_exact_mut(N) {
                         for half in slice[query].halves_mut() {
                             V::load(half).mul(shrink).store(half);
@@ -318,7 +318,7 @@ impl Head<'_> {
                     }
                     greatest[query] = best;
                 }
-                total[query] += sum;
+                total[query] = total[query].add(low.add(high));
             }
             for (values, sums) in values.chunks_exact(BLOCK).zip(sums.chunks_exact_mut(N)) {
                 tile_f32::<V, N>(&scores, values, N, 0, 0, sums);
@@ -326,7 +326,7 @@ impl Head<'_> {
         }
         for (slice, sums) in sums.chunks_exact(N).enumerate() {
             for query in 0..N {
-                let factor = V::splat(1.0 / total[query]);
+                let factor = V::splat(1.0 / total[query].sum());
                 let sums = sums[query].halves().map(V::load);
                 let to = &mut self.out[slice * self.n_tokens + at + query];
                 for (half, to) in to.halves_mut().into_iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use half::bf16;
 
+use super::f32::{AHEAD_BYTES, FEW};
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes, Pairs};
@@ -136,6 +137,10 @@ fn tile<V: Lanes, const N: usize>(
         let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
         let weights: &[Panel; PAIRS] = weights.try_into().expect("a block");
         for (input, weights) in weights.iter().enumerate() {
+            if N <= FEW {
+                V::prefetch(weights, AHEAD_BYTES);
+                V::prefetch(weights, AHEAD_BYTES + 64);
+            }
             let [low, high]: [&Pairs; 2] = weights.halves();
             for row in 0..N {
                 sums[row][0] = sums[row][0].dot_pairs(x[row].0[input], low);

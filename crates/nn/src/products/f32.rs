@@ -5,7 +5,14 @@ use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes};
 
 /// Blocks of inputs taken at once: their activations and one panel stay in the second-level cache.
-const INPUT_BLOCKS: usize = 16;
+const INPUT_BLOCKS: usize = 8;
+
+/// With so few tokens a product waits for its weights, and asks for them earlier than the processor
+/// would by itself.
+pub(super) const FEW: usize = 2;
+
+/// How much earlier.
+pub(super) const AHEAD_BYTES: usize = 8192;
 
 /// Transposes 32 rows of weights to `[K]` of 32 outputs.
 pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Row]) {
@@ -95,6 +102,10 @@ pub(crate) fn tile<V: Lanes, const N: usize>(
         let x: &[Row; N] = (&x[at..at + N]).try_into().expect("N rows");
         let weights: &[Row; BLOCK] = weights.try_into().expect("a block");
         for (input, weights) in weights.iter().enumerate() {
+            if N <= FEW {
+                V::prefetch(weights, AHEAD_BYTES);
+                V::prefetch(weights, AHEAD_BYTES + 64);
+            }
             let [low, high] = weights.halves();
             let (low, high) = (V::load(low), V::load(high));
             for row in 0..N {

@@ -3,6 +3,7 @@
 //! Inputs are shifted by 128 to be unsigned, which the instructions want; what the shift adds is the
 //! sum of an output's weights, times 128, and is taken off again.
 
+use super::f32::{AHEAD_BYTES, FEW};
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes, Quads};
@@ -194,6 +195,10 @@ impl Product<'_> {
             let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
             let weights: &[Panel; QUADS] = weights.try_into().expect("a block");
             for (input, weights) in weights.iter().enumerate() {
+                if N <= FEW {
+                    V::prefetch(weights, AHEAD_BYTES);
+                    V::prefetch(weights, AHEAD_BYTES + 64);
+                }
                 let [low, high]: [&Quads; 2] = weights.halves();
                 for row in 0..N {
                     sums[row][0] = V::dot_quads(sums[row][0], x[row].0[input], low);

@@ -45,6 +45,9 @@ pub(crate) trait Lanes: Copy {
     /// Nearest floats.
     fn from_ints(sums: Self::Ints) -> Self;
 
+    /// Asks for what lies some bytes after `from`; reads nothing.
+    fn prefetch<T>(from: &T, bytes: usize);
+
     /// Sum across lanes: halves are added until one is left.
     #[inline(always)]
     fn sum(self) -> f32 {

@@ -137,6 +137,14 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch<T>(from: &T, bytes: usize) {
+        // SAFETY: an address that is not mapped is ignored.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(from).cast::<i8>().wrapping_add(bytes));
+        }
+    }
+
+    #[inline(always)]
     fn dot_pairs(self, pair: u32, pairs: &Pairs) -> Self {
         #[inline(always)]
         fn half(sum: __m256, pair: __m256i, pairs: *const u32) -> __m256 {
@@ -276,6 +284,32 @@ impl<const DOT: bool> Lanes for Avx512<DOT> {
         unsafe {
             let biased = _mm512_add_epi32(_mm512_cvtps_epi32(power.0), _mm512_set1_epi32(127));
             Self(_mm512_mul_ps(self.0, _mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased))))
+        }
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: as above.
+        unsafe {
+            let eight =
+                _mm256_add_ps(_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0));
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
+    #[inline(always)]
+    fn greatest(self) -> f32 {
+        // SAFETY: as above.
+        unsafe { _mm512_reduce_max_ps(self.0) }
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(from: &T, bytes: usize) {
+        // SAFETY: an address that is not mapped is ignored.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(from).cast::<i8>().wrapping_add(bytes));
         }
     }
 
