@@ -33,4 +33,20 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A malformed record; those after it can be read.
+    #[error("failed to read record: {reason}: {}:{line}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Line where the record begins, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An unfinished table of other settings is in the way.
+    #[error("failed to go on with a table: it was begun with other settings: {}", path.display())]
+    OtherTable {
+        /// The unfinished file.
+        path: PathBuf,
+    },
 }

@@ -8,9 +8,12 @@
 
 pub mod config;
 mod error;
+pub mod fasta;
 pub mod generate;
+pub mod load;
 pub mod model;
 pub mod score;
+pub mod table;
 
 pub use config::ModelConfig;
 pub use error::Error;

@@ -1,6 +1,7 @@
 //! The command line. Each struct is what a command gets, before anything is looked up.
 
 pub(crate) mod chess;
+pub(crate) mod genome;
 
 use std::path::PathBuf;
 
@@ -36,6 +37,9 @@ pub(crate) enum Command {
     /// Does an agent cheat when it is losing? Games, referee, reports.
     #[command(subcommand)]
     Chess(chess::Chess),
+    /// A DNA language model: score, generate, convert checkpoints.
+    #[command(subcommand)]
+    Genome(genome::Genome),
     /// Look after run directories.
     #[command(subcommand)]
     Runs(Runs),

@@ -107,6 +107,9 @@ fn status_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Status> 
     if let Some(chess::Error::Interrupted) = cause.downcast_ref::<chess::Error>() {
         return Some(Status::Interrupted);
     }
+    if let Some(genome::Error::NeedsFp8 { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some(Status::Unavailable);
+    }
     if let Some(error) = cause.downcast_ref::<llm::Error>() {
         return Some(match error {
             llm::Error::Config { .. } => Status::Usage,
@@ -134,6 +137,18 @@ fn known_hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str>
     }
     if let Some(chess::Error::Engine { .. }) = cause.downcast_ref::<chess::Error>() {
         return Some("set TETRAD_STOCKFISH to a working engine, or use `--engine embedded`");
+    }
+    if let Some(genome::Error::NeedsFp8 { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some("the 7B models do not need FP8: evo2_7b_base, evo2_7b_262k, evo2_7b");
+    }
+    if let Some(genome::Error::Config { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some("name a configuration with `--config`: `tetrad genome models` lists them");
+    }
+    if let Some(genome::Error::OtherTable { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some("repeat the command that began it, or remove the file");
+    }
+    if let Some(genome::Error::Record { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some("`--on-error skip` leaves malformed records out and says so");
     }
     if let Some(llm::Error::Config { .. }) = cause.downcast_ref::<llm::Error>() {
         return Some(

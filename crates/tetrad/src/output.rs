@@ -30,6 +30,11 @@ impl Output {
         !self.quiet && std::io::stderr().is_terminal()
     }
 
+    /// Whether answers are text, which may come line by line.
+    pub(crate) fn is_text(&self) -> bool {
+        self.format == Format::Text
+    }
+
     /// The answer: `text` for people, `value` under its schema for programs.
     pub(crate) fn answer<T: Serialize>(
         &self,

@@ -4,6 +4,9 @@ pub(crate) mod chess;
 pub(crate) mod chess_corpus;
 pub(crate) mod chess_run;
 pub(crate) mod doctor;
+pub(crate) mod genome;
+pub(crate) mod genome_generate;
+pub(crate) mod genome_score;
 pub(crate) mod report;
 pub(crate) mod runs;
 pub(crate) mod serve_scripted;
@@ -25,6 +28,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Status> {
         Command::Tour(tour) => tour::run(&tour, &store()?, &output),
         Command::Doctor => doctor::run(&output),
         Command::Chess(chess) => chess::run(chess, store, &output),
+        Command::Genome(genome) => genome::run(&genome, &output),
         Command::Runs(runs) => runs::run(&runs, &store()?, &output),
         Command::Report(report) => report::run(&report, &store()?, &output),
         Command::ServeScripted(serve) => serve_scripted::run(&serve, &output),

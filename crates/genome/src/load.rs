@@ -1,0 +1,82 @@
+//! From a path to a model.
+
+use std::path::Path;
+
+use nn::Precision;
+use nn::weights::File;
+
+use crate::config::ModelConfig;
+use crate::error::Error;
+use crate::model::{Random, StripedHyena};
+
+/// Key under which our weight files keep their configuration.
+pub const CONFIG_KEY: &str = "tetrad.genome.config";
+
+/// Name of a model with random weights in place of a file: `random:SEED`.
+const RANDOM: &str = "random:";
+
+/// The configuration that a user names: a published one, or a file of JSON.
+///
+/// # Errors
+/// If it is neither.
+pub fn config(name: &str) -> Result<ModelConfig, Error> {
+    if let Some(config) = ModelConfig::named(name) {
+        return Ok(config);
+    }
+    let path = Path::new(name);
+    let text = std::fs::read_to_string(path).map_err(|source| Error::File {
+        action: "read configuration",
+        path: path.to_owned(),
+        source,
+    })?;
+    ModelConfig::parse(&text)
+}
+
+/// The configuration of a file of weights: the one named, else its own, else `config.json` beside it,
+/// else the published one of its name.
+///
+/// # Errors
+/// If there is none, or it cannot be read.
+pub fn config_of(file: &File, named: Option<&str>) -> Result<ModelConfig, Error> {
+    if let Some(name) = named {
+        return config(name);
+    }
+    if let Some(text) = file.metadata().get(CONFIG_KEY) {
+        return ModelConfig::parse(text);
+    }
+    let beside = file.path().with_file_name("config.json");
+    if beside.exists() {
+        return config(&beside.to_string_lossy());
+    }
+    let stem = file.path().file_name().map(|name| name.to_string_lossy().into_owned());
+    let stem = stem.as_deref().and_then(|name| name.split('.').next()).unwrap_or_default();
+    ModelConfig::named(stem).ok_or_else(|| Error::Config {
+        reason: format!(
+            "`{}` does not say which model it is, and has no `config.json` beside it",
+            file.path().display()
+        ),
+    })
+}
+
+/// Loads a model: a file of weights, or `random:SEED` with a configuration.
+///
+/// # Errors
+/// As the parts.
+pub fn model(
+    weights: &str,
+    named: Option<&str>,
+    precision: Precision,
+) -> Result<StripedHyena, Error> {
+    if let Some(seed) = weights.strip_prefix(RANDOM) {
+        let seed = seed.parse().map_err(|_| Error::Config {
+            reason: format!("`{seed}` is no seed: random weights are `random:SEED`"),
+        })?;
+        let name = named.ok_or_else(|| Error::Config {
+            reason: "random weights need a configuration".to_owned(),
+        })?;
+        let config = config(name)?;
+        return StripedHyena::load(&config, &Random { seed }, precision);
+    }
+    let file = File::open(Path::new(weights))?;
+    StripedHyena::load(&config_of(&file, named)?, &file, precision)
+}

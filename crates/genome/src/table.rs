@@ -1,0 +1,110 @@
+//! Tables that grow row by row, and go on where they were interrupted.
+//!
+//! Rows are appended to `NAME.partial`, whose first line holds what the table was asked for. When the
+//! last row is there the file gets its name. A second call with the same settings keeps the rows that
+//! are whole.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// A table being written.
+#[derive(Debug)]
+pub struct Table {
+    path: PathBuf,
+    partial: PathBuf,
+    file: BufWriter<File>,
+    n_kept: usize,
+}
+
+impl Table {
+    /// Begins a table, or goes on with one. `settings` is one line that says what it depends on.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or an unfinished one has other settings.
+    pub fn open(path: &Path, settings: &str, header: &str) -> Result<Table, Error> {
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(".partial");
+        let partial = path.with_file_name(name);
+        let failed = |source| Error::File { action: "write table", path: partial.clone(), source };
+        let head = format!("# {settings}\n{header}\n");
+        let (mut kept, mut n_kept) = (head.clone(), 0);
+        if let Ok(before) = std::fs::read_to_string(&partial) {
+            if !before.starts_with(&head) {
+                return Err(Error::OtherTable { path: partial });
+            }
+            let rows = &before[head.len()..];
+            // A row without its end was being written.
+            let whole = rows.rfind('\n').map_or("", |end| &rows[..=end]);
+            n_kept = whole.lines().count();
+            kept.push_str(whole);
+        }
+        std::fs::write(&partial, kept).map_err(failed)?;
+        let file = OpenOptions::new().append(true).open(&partial).map_err(failed)?;
+        Ok(Table { path: path.to_owned(), partial, file: BufWriter::new(file), n_kept })
+    }
+
+    /// Rows that were there already.
+    pub fn n_kept(&self) -> usize {
+        self.n_kept
+    }
+
+    fn failed(&self, source: std::io::Error) -> Error {
+        Error::File { action: "write table", path: self.partial.clone(), source }
+    }
+
+    /// Adds a row, without its line end.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn row(&mut self, row: &str) -> Result<(), Error> {
+        let written = writeln!(self.file, "{row}");
+        written.map_err(|source| self.failed(source))
+    }
+
+    /// Makes rows durable against the end of this process.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        let flushed = self.file.flush();
+        flushed.map_err(|source| self.failed(source))
+    }
+
+    /// The last row is there: the table gets its name.
+    ///
+    /// # Errors
+    /// If the file cannot be written or renamed.
+    pub fn finish(mut self) -> Result<PathBuf, Error> {
+        self.flush()?;
+        std::fs::rename(&self.partial, &self.path).map_err(|source| self.failed(source))?;
+        Ok(self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupted_table_goes_on_after_its_last_whole_row() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.tsv");
+        let mut table = Table::open(&path, "a 1", "x\ty").expect("it opens");
+        table.row("1\t2").expect("a row");
+        table.flush().expect("written");
+        drop(table);
+        let partial = folder.path().join("t.tsv.partial");
+        let torn = std::fs::read_to_string(&partial).expect("a file") + "3\t";
+        std::fs::write(&partial, torn).expect("a file");
+        assert!(Table::open(&path, "a 2", "x\ty").is_err(), "other settings");
+        let mut table = Table::open(&path, "a 1", "x\ty").expect("it goes on");
+        assert_eq!(table.n_kept(), 1);
+        table.row("3\t4").expect("a row");
+        table.finish().expect("finished");
+        assert_eq!(std::fs::read_to_string(&path).expect("a file"), "# a 1\nx\ty\n1\t2\n3\t4\n");
+        assert!(!partial.exists());
+    }
+}

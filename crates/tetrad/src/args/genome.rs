@@ -1,0 +1,147 @@
+//! Arguments of `tetrad genome`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// `tetrad genome`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Genome {
+    /// Log-likelihoods of sequences, each and per base.
+    Score(Score),
+    /// New sequence after prompts.
+    Generate(Generate),
+    /// What a model or a file of weights is.
+    Info(Model),
+    /// Write a checkpoint as safetensors that carry their configuration.
+    Convert(Convert),
+    /// List the published models.
+    Models,
+}
+
+/// Which model, and how it is run.
+#[derive(Debug, Args)]
+pub(crate) struct Model {
+    /// Weights: safetensors, an official `.pt` (or its `.part0`), or `random:SEED`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: String,
+    /// A published model's name, or a JSON file with the official field names (default: what the
+    /// weights say, or `config.json` beside them).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) config: Option<String>,
+    /// How weights are kept.
+    #[arg(long, value_enum, default_value = "f32")]
+    pub(crate) precision: Precision,
+    /// Threads (default: cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// How weights are kept.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Precision {
+    /// 32-bit floats.
+    F32,
+    /// bfloat16.
+    Bf16,
+    /// Bytes.
+    Int8,
+}
+
+impl From<Precision> for nn::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+            Precision::Int8 => Self::Int8,
+        }
+    }
+}
+
+/// What becomes of a malformed record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnError {
+    /// It is left out, and named on stderr; the exit code is 4.
+    Skip,
+    /// Nothing after it is done; what was done before it is kept.
+    Stop,
+}
+
+/// `tetrad genome score`.
+#[derive(Debug, Args)]
+pub(crate) struct Score {
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// FASTA, plain or gzipped; `-` is stdin.
+    #[arg(required = true, value_name = "FASTA")]
+    pub(crate) sequences: Vec<PathBuf>,
+    /// Table to write (default: stdout). An interrupted one goes on with the same command.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+    /// Also write every base: sequence, start, end, base, log-likelihood in nats (BED columns).
+    #[arg(long, value_name = "FILE", conflicts_with = "both_strands")]
+    pub(crate) per_base: Option<PathBuf>,
+    /// Score the reverse complement too, and average.
+    #[arg(long)]
+    pub(crate) both_strands: bool,
+    /// Text before every sequence, such as a species tag; it is not scored itself.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) tag: String,
+    /// What becomes of a malformed record.
+    #[arg(long, value_enum, default_value = "stop")]
+    pub(crate) on_error: OnError,
+}
+
+/// `tetrad genome generate`.
+#[derive(Debug, Args)]
+pub(crate) struct Generate {
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// A prompt; may be given several times.
+    #[arg(long, value_name = "BASES", required_unless_present = "prompts")]
+    pub(crate) prompt: Vec<String>,
+    /// FASTA of prompts.
+    #[arg(long, value_name = "FASTA")]
+    pub(crate) prompts: Option<PathBuf>,
+    /// Text before every prompt, such as a species tag.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) tag: String,
+    /// Sequences per prompt.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) copies: usize,
+    /// Tokens to add to each.
+    #[arg(long, default_value_t = 500, value_name = "N")]
+    pub(crate) n: usize,
+    /// Divides logits; 0 takes the likeliest token.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) temperature: f32,
+    /// Only that many of the likeliest tokens; 0 is all.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub(crate) top_k: usize,
+    /// Only the likeliest tokens that together reach this probability.
+    #[arg(long, default_value_t = 1.0, value_name = "P")]
+    pub(crate) top_p: f32,
+    /// Allow tokens other than A, C, G and T.
+    #[arg(long)]
+    pub(crate) any_token: bool,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// FASTA to write (default: stdout).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+}
+
+/// `tetrad genome convert`.
+#[derive(Debug, Args)]
+pub(crate) struct Convert {
+    /// The checkpoint: an official `.pt`, its `.part0`, or safetensors.
+    #[arg(value_name = "FROM")]
+    pub(crate) from: PathBuf,
+    /// The file to write.
+    #[arg(value_name = "TO")]
+    pub(crate) to: PathBuf,
+    /// A published model's name, or a JSON file (default: as for `--model` elsewhere).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) config: Option<String>,
+}
