@@ -1,6 +1,7 @@
 //! `tetrad genome generate`.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use genome::fasta::Reader;
 use genome::generate::{Sampling, generate};
@@ -67,6 +68,8 @@ pub(crate) fn run(flags: &Generate, output: &Output) -> anyhow::Result<Status> {
         bases_only: !flags.any_token,
     };
     let stop = interrupted();
+    // The first token waits for the prompt; the others are steps.
+    let mut first = None;
     let bar = if output.interactive() {
         ProgressBar::new((flags.n * inputs.len()) as u64)
     } else {
@@ -78,9 +81,21 @@ pub(crate) fn run(flags: &Generate, output: &Output) -> anyhow::Result<Status> {
         let character = u8::try_from(token).ok().filter(u8::is_ascii_graphic).unwrap_or(b'?');
         all[at].sequence.push(char::from(character));
         bar.inc(1);
+        first.get_or_insert_with(Instant::now);
         !stop.load(Ordering::Relaxed)
     });
     bar.finish_and_clear();
+    let longest = all.iter().map(|new| new.sequence.len()).max().unwrap_or_default();
+    if let (Some(first), true) = (first, longest > 1) {
+        let steps = longest - 1;
+        output.note(&format!(
+            "{:.2} ms per step of {} sequences (n = {steps} steps, {} weights, {} threads)",
+            first.elapsed().as_secs_f64() * 1e3 / steps as f64,
+            all.len(),
+            nn::Precision::from(flags.model.precision).name(),
+            nn::threads::count(),
+        ));
+    }
     let fasta = || {
         let mut text = String::new();
         for Generated { name, prompt, sequence } in &all {

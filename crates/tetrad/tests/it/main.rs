@@ -4,5 +4,6 @@ mod binary;
 mod cli;
 mod corpus;
 mod crash;
+mod genome;
 mod local_model;
 mod tidy;

@@ -1,0 +1,153 @@
+//! `tetrad genome`: what a user types and gets.
+
+use std::path::{Path, PathBuf};
+
+use crate::binary::tetrad;
+
+fn weights() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../genome/tests/data/evo2_tiny");
+    folder.join("weights.safetensors").to_string_lossy().into_owned()
+}
+
+fn folder_with(fasta: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("x.fa");
+    std::fs::write(&path, fasta).expect("a file");
+    (folder, path)
+}
+
+const RECORDS: &str = ">a first\nACGTACGTTTGACCA\n>b\nAC1\n>c\nacggt\n";
+
+#[test]
+fn sequences_are_scored_into_a_table() {
+    let (folder, _) = folder_with(">a first\nACGTACGTTTGACCA\n>c\nacggt\n");
+    let ran = tetrad(folder.path(), &["genome", "score", "--model", &weights(), "x.fa"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    insta::assert_snapshot!(ran.stdout, @"
+    name	n_bases	n_scored	strands	log_likelihood	mean	bits_per_base
+    a	15	14	forward	-165.8404	-11.845746	17.089799
+    c	5	4	forward	-36.7565	-9.189133	13.257116
+    ");
+}
+
+#[test]
+fn a_malformed_record_stops_or_is_skipped_and_loses_no_other() {
+    let (folder, _) = folder_with(RECORDS);
+    let stopped = tetrad(folder.path(), &["genome", "score", "--model", &weights(), "x.fa"]);
+    assert_eq!(stopped.code, 2, "{stopped:#?}");
+    assert_eq!(stopped.stdout.lines().count(), 2, "the record before it is kept");
+    insta::assert_snapshot!(stopped.stderr, @"
+    tetrad: failed to read record: `1` in the sequence of `b`: x.fa:3
+
+    hint: `--on-error skip` leaves malformed records out and says so
+    ");
+    let arguments = [
+        "genome",
+        "score",
+        "--model",
+        &weights(),
+        "x.fa",
+        "--on-error",
+        "skip",
+        "--format",
+        "json",
+    ];
+    let skipped = tetrad(folder.path(), &arguments);
+    assert_eq!(skipped.code, 4, "{skipped:#?}");
+    let names: Vec<String> = skipped.json()["data"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| row["name"].as_str().expect("a name").to_owned())
+        .collect();
+    assert_eq!(names, ["a", "c"]);
+}
+
+#[test]
+fn an_interrupted_table_goes_on_with_the_same_command() {
+    let (folder, _) = folder_with(">a\nACGTACGTTTGACCA\n>c\nACGGT\n");
+    let arguments = ["genome", "score", "--model", &weights(), "x.fa", "--to", "t.tsv"];
+    assert_eq!(tetrad(folder.path(), &arguments).code, 0);
+    let table = folder.path().join("t.tsv");
+    let whole = std::fs::read_to_string(&table).expect("the table");
+    // As a kill in the second row leaves it; a changed first row shows that it was kept.
+    let torn = whole.replace("-165.8404", "kept")[..whole.len() - 30].to_owned();
+    std::fs::write(folder.path().join("t.tsv.partial"), torn).expect("a file");
+    std::fs::remove_file(&table).expect("removed");
+    assert_eq!(tetrad(folder.path(), &arguments).code, 0);
+    let again = std::fs::read_to_string(&table).expect("the table");
+    assert_eq!(again, whole.replace("-165.8404", "kept"));
+    std::fs::write(folder.path().join("t.tsv.partial"), "# other\n").expect("a file");
+    let other = tetrad(folder.path(), &arguments);
+    assert_eq!(other.code, 2, "{other:#?}");
+    assert!(other.stderr.contains("begun with other settings"), "{other:#?}");
+}
+
+#[test]
+fn generation_is_the_same_for_a_seed_and_any_number_of_threads() {
+    let (folder, _) = folder_with("");
+    let run = |threads: &str| {
+        let ran = tetrad(
+            folder.path(),
+            &[
+                "genome",
+                "generate",
+                "--model",
+                &weights(),
+                "--prompt",
+                "acgtacgt",
+                "--n",
+                "40",
+                "--copies",
+                "2",
+                "--threads",
+                threads,
+                "--quiet",
+            ],
+        );
+        assert_eq!(ran.code, 0, "{ran:#?}");
+        ran.stdout
+    };
+    let one = run("1");
+    assert_eq!(one, run("3"));
+    insta::assert_snapshot!(one, @"
+    >prompt1_1 prompt=8 new=40 seed=1 temperature=1 top_k=4 top_p=1
+    ACGTACGTTGAAGCGGGCAAAATGCTTCCAGCGCCCTGGCTTTGCGTG
+    >prompt1_2 prompt=8 new=40 seed=1 temperature=1 top_k=4 top_p=1
+    ACGTACGTAGAGGGGTCCGATTTCCTTTTTAGAGTTTTGAAAAGGTTC
+    ");
+}
+
+#[test]
+fn a_converted_checkpoint_gives_the_same_scores_and_knows_what_it_is() {
+    let (folder, _) = folder_with(">a\nACGTACGTTTGACCA\n");
+    let made = tetrad(folder.path(), &["genome", "convert", &weights(), "new.safetensors"]);
+    assert_eq!(made.code, 0, "{made:#?}");
+    let score =
+        |model: &str| tetrad(folder.path(), &["genome", "score", "--model", model, "x.fa"]).stdout;
+    assert_eq!(score("new.safetensors"), score(&weights()));
+    let info = tetrad(
+        folder.path(),
+        &["genome", "info", "--model", "new.safetensors", "--format", "json"],
+    );
+    assert_eq!(info.json()["data"]["config"]["model_name"], "evo2-tiny-golden");
+}
+
+#[test]
+fn what_is_no_model_is_one_line_and_a_hint() {
+    let (folder, _) = folder_with(">a\nACGT\n");
+    for (arguments, code, said) in [
+        (vec!["--model", "x.fa"], 2, "neither a PyTorch archive nor safetensors"),
+        (vec!["--model", "none.pt"], 2, "failed to open weights"),
+        (vec!["--model", "random:1"], 2, "random weights need a configuration"),
+        (vec!["--model", "random:x", "--config", "evo2_7b"], 2, "`x` is no seed"),
+        (vec!["--model", "random:1", "--config", "evo2_40b"], 3, "FP8"),
+        (vec!["--model", "random:1", "--config", "x.fa"], 2, "failed to read configuration"),
+    ] {
+        let all = [vec!["genome", "score", "x.fa"], arguments].concat();
+        let ran = tetrad(folder.path(), &all);
+        assert_eq!(ran.code, code, "{ran:#?}");
+        let first = ran.stderr.lines().next().unwrap_or_default();
+        assert!(first.starts_with("tetrad: ") && first.contains(said), "{ran:#?}");
+    }
+}
