@@ -2,14 +2,13 @@
 //!
 //! A malformed record is an error with its line; the records after it can still be read.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use noodles_fasta::record::Definition;
 
 use crate::error::Error;
+use crate::lines::Lines;
 
 /// One sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,38 +21,10 @@ pub struct Record {
     pub sequence: Vec<u8>,
 }
 
-/// Counts the lines that are consumed.
-struct Lines<R> {
-    inner: R,
-    n_ended: usize,
-}
-
-impl<R: BufRead> Read for Lines<R> {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        let mut available = self.fill_buf()?;
-        let n = available.read(into)?;
-        self.consume(n);
-        Ok(n)
-    }
-}
-
-impl<R: BufRead> BufRead for Lines<R> {
-    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, n: usize) {
-        // What is consumed was filled before.
-        let buffer = self.inner.fill_buf().unwrap_or_default();
-        self.n_ended += buffer[..n.min(buffer.len())].iter().filter(|byte| **byte == b'\n').count();
-        self.inner.consume(n);
-    }
-}
-
 /// Reads records.
 pub struct Reader {
     path: PathBuf,
-    inner: noodles_fasta::io::Reader<Lines<Box<dyn BufRead>>>,
+    inner: noodles_fasta::io::Reader<Lines>,
     ended: bool,
 }
 
@@ -69,25 +40,7 @@ impl Reader {
     /// # Errors
     /// If it cannot be read.
     pub fn open(path: &Path) -> Result<Reader, Error> {
-        let failed =
-            |source| Error::File { action: "open sequences", path: path.to_owned(), source };
-        let file: Box<dyn Read> = if path == Path::new("-") {
-            Box::new(std::io::stdin())
-        } else {
-            let file = File::open(path).map_err(failed)?;
-            if file.metadata().map_err(failed)?.is_dir() {
-                return Err(failed(std::io::Error::other("a folder")));
-            }
-            Box::new(file)
-        };
-        let mut plain = BufReader::with_capacity(1 << 16, file);
-        let gzipped = plain.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
-        let inner: Box<dyn BufRead> = if gzipped {
-            Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(plain)))
-        } else {
-            Box::new(plain)
-        };
-        let inner = noodles_fasta::io::Reader::new(Lines { inner, n_ended: 0 });
+        let inner = noodles_fasta::io::Reader::new(Lines::open(path, "open sequences")?);
         Ok(Reader { path: path.to_owned(), inner, ended: false })
     }
 
@@ -98,7 +51,7 @@ impl Reader {
         while lines.fill_buf()?.first().is_some_and(u8::is_ascii_whitespace) {
             lines.consume(1);
         }
-        let line = lines.n_ended + 1;
+        let line = lines.n_ended() + 1;
         let mut definition = Definition::new("", None);
         let header = match self.inner.read_definition(&mut definition) {
             Ok(0) => return Ok(None),

@@ -2,7 +2,8 @@
 //!
 //! [`model::StripedHyena`] reads bases and says how likely each next one was. It is given a sequence
 //! in pieces of any size and remembers the rest in a [`model::State`], so a chromosome needs no more
-//! memory than a gene. [`score`] turns that into log-likelihoods, [`generate`] into new sequence.
+//! memory than a gene. [`score`] turns that into log-likelihoods, [`variants`] into effects of variants, [`generate`] into new
+//! sequence.
 //!
 //! Sequences are upper-case bytes, one token each; what is not A, C, G or T is a token too.
 
@@ -10,10 +11,13 @@ pub mod config;
 mod error;
 pub mod fasta;
 pub mod generate;
+mod lines;
 pub mod load;
 pub mod model;
 pub mod score;
 pub mod table;
+pub mod variants;
+pub mod vcf;
 
 pub use config::ModelConfig;
 pub use error::Error;

@@ -1,6 +1,6 @@
 //! Tables that grow row by row, and go on where they were interrupted.
 //!
-//! Rows are appended to `NAME.partial`, whose first line holds what the table was asked for. When the
+//! Rows are appended to `NAME.partial`, whose first lines say what the table was asked for. When the
 //! last row is there the file gets its name. A second call with the same settings keeps the rows that
 //! are whole.
 
@@ -20,19 +20,19 @@ pub struct Table {
 }
 
 impl Table {
-    /// Begins a table, or goes on with one. `settings` is one line that says what it depends on.
+    /// Begins a table, or goes on with one. `head` is the lines before its rows, which also say what
+    /// the rows depend on.
     ///
     /// # Errors
     /// If the file cannot be written, or an unfinished one has other settings.
-    pub fn open(path: &Path, settings: &str, header: &str) -> Result<Table, Error> {
+    pub fn open(path: &Path, head: &str) -> Result<Table, Error> {
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(".partial");
         let partial = path.with_file_name(name);
         let failed = |source| Error::File { action: "write table", path: partial.clone(), source };
-        let head = format!("# {settings}\n{header}\n");
-        let (mut kept, mut n_kept) = (head.clone(), 0);
+        let (mut kept, mut n_kept) = (head.to_owned(), 0);
         if let Ok(before) = std::fs::read_to_string(&partial) {
-            if !before.starts_with(&head) {
+            if !before.starts_with(head) {
                 return Err(Error::OtherTable { path: partial });
             }
             let rows = &before[head.len()..];
@@ -92,15 +92,15 @@ mod tests {
     fn an_interrupted_table_goes_on_after_its_last_whole_row() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("t.tsv");
-        let mut table = Table::open(&path, "a 1", "x\ty").expect("it opens");
+        let mut table = Table::open(&path, "# a 1\nx\ty\n").expect("it opens");
         table.row("1\t2").expect("a row");
         table.flush().expect("written");
         drop(table);
         let partial = folder.path().join("t.tsv.partial");
         let torn = std::fs::read_to_string(&partial).expect("a file") + "3\t";
         std::fs::write(&partial, torn).expect("a file");
-        assert!(Table::open(&path, "a 2", "x\ty").is_err(), "other settings");
-        let mut table = Table::open(&path, "a 1", "x\ty").expect("it goes on");
+        assert!(Table::open(&path, "# a 2\nx\ty\n").is_err(), "other settings");
+        let mut table = Table::open(&path, "# a 1\nx\ty\n").expect("it goes on");
         assert_eq!(table.n_kept(), 1);
         table.row("3\t4").expect("a row");
         table.finish().expect("finished");

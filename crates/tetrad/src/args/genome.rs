@@ -9,6 +9,8 @@ use clap::{Args, Subcommand, ValueEnum};
 pub(crate) enum Genome {
     /// Log-likelihoods of sequences, each and per base.
     Score(Score),
+    /// How much less likely variants make a sequence.
+    Variants(Variants),
     /// New sequence after prompts.
     Generate(Generate),
     /// What a model or a file of weights is.
@@ -88,6 +90,40 @@ pub(crate) struct Score {
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) tag: String,
     /// What becomes of a malformed record.
+    #[arg(long, value_enum, default_value = "stop")]
+    pub(crate) on_error: OnError,
+}
+
+/// How variants are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VariantsAs {
+    /// The VCF as it was, with INFO/TETRAD_DLL.
+    Vcf,
+    /// One row an allele.
+    Tsv,
+}
+
+/// `tetrad genome variants`.
+#[derive(Debug, Args)]
+pub(crate) struct Variants {
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// VCF, plain or gzipped; `-` is stdin.
+    #[arg(value_name = "VCF")]
+    pub(crate) variants: PathBuf,
+    /// The reference that it was called against: FASTA, plain or gzipped.
+    #[arg(long, value_name = "FASTA")]
+    pub(crate) reference: PathBuf,
+    /// Bases in each window.
+    #[arg(long, default_value_t = 8192, value_name = "BASES")]
+    pub(crate) window: usize,
+    /// What is written.
+    #[arg(long, value_enum, default_value = "tsv")]
+    pub(crate) r#as: VariantsAs,
+    /// File to write (default: stdout). An interrupted one goes on with the same command.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+    /// What becomes of a malformed line, or one that does not fit the reference.
     #[arg(long, value_enum, default_value = "stop")]
     pub(crate) on_error: OnError,
 }

@@ -10,7 +10,7 @@ use genome::model::StripedHyena;
 use nn::weights::{File, Tensor};
 use serde::Serialize;
 
-use super::{genome_generate, genome_score};
+use super::{genome_generate, genome_score, genome_variants};
 use crate::args::genome::{Convert, Genome, Model};
 use crate::exit::Status;
 use crate::output::Output;
@@ -19,6 +19,9 @@ use crate::output::Output;
 pub(crate) fn run(arguments: &Genome, output: &Output) -> anyhow::Result<Status> {
     match arguments {
         Genome::Score(flags) => with_threads(&flags.model, || genome_score::run(flags, output)),
+        Genome::Variants(flags) => {
+            with_threads(&flags.model, || genome_variants::run(flags, output))
+        }
         Genome::Generate(flags) => {
             with_threads(&flags.model, || genome_generate::run(flags, output))
         }

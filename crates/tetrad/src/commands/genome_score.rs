@@ -84,7 +84,8 @@ pub(crate) fn run(flags: &Score, output: &Output) -> anyhow::Result<Status> {
     let model = load(&flags.model)?;
     let settings = settings(flags);
     let open = |path: &Option<std::path::PathBuf>, header: &str| {
-        path.as_ref().map(|path| Table::open(path, &settings, header)).transpose()
+        let head = format!("# {settings}\n{header}\n");
+        path.as_ref().map(|path| Table::open(path, &head)).transpose()
     };
     let table = open(&flags.to, HEADER)?;
     // Rows per base are many per record: what a crash left of them is made again.

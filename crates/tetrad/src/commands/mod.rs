@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod genome;
 pub(crate) mod genome_generate;
 pub(crate) mod genome_score;
+pub(crate) mod genome_variants;
 pub(crate) mod report;
 pub(crate) mod runs;
 pub(crate) mod serve_scripted;

@@ -151,3 +151,40 @@ fn what_is_no_model_is_one_line_and_a_hint() {
         assert!(first.starts_with("tetrad: ") && first.contains(said), "{ran:#?}");
     }
 }
+
+#[test]
+fn variants_are_scored_into_rows_and_into_the_vcf() {
+    let (folder, _) = folder_with(">chr1 x\nACGTACGTTTGACCAACGGTTACGATTACA\n");
+    let vcf = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n\
+               chr1\t5\trs1\tA\tC,<DEL>,AGG\t.\tPASS\tAC=1\n\
+               chr1\t9\t.\tG\tC\t.\t.\t.\n\
+               chr2\t1\t.\tA\tC\t.\t.\t.\n\
+               chr1\t15\t.\tAACG\tA\t.\t.\t.\n";
+    std::fs::write(folder.path().join("x.vcf"), vcf).expect("a file");
+    let weights = weights();
+    let run = |more: &[&str]| {
+        let first = ["genome", "variants", "--model", &weights, "--reference", "x.fa", "x.vcf"];
+        tetrad(folder.path(), &[&first[..], &["--window", "24"], more].concat())
+    };
+    let stopped = run(&[]);
+    assert_eq!(stopped.code, 2, "{stopped:#?}");
+    let said = "the reference has `T` at chr1:9, not `G`: x.vcf:4";
+    assert!(stopped.stderr.contains(said), "{stopped:#?}");
+    let rows = run(&["--on-error", "skip"]);
+    assert_eq!(rows.code, 4, "{rows:#?}");
+    let rows: Vec<&str> = rows.stdout.lines().skip(1).collect();
+    insta::assert_snapshot!(rows.join("\n"), @"
+    sequence	position	reference	alternative	delta_log_likelihood	forward	reverse	n_bases
+    chr1	5	A	C	2.32693	6.83691	-2.18304	24
+    chr1	5	A	AGG	15.81319	22.24065	9.38573	24
+    chr1	15	AACG	A	12.77131	13.86769	11.67492	24
+    ");
+    let made = run(&["--on-error", "skip", "--as", "vcf", "--to", "out.vcf"]);
+    assert_eq!(made.code, 4, "{made:#?}");
+    let made = std::fs::read_to_string(folder.path().join("out.vcf")).expect("the VCF");
+    let delta = |row: usize| rows[row].split('\t').nth(4).expect("a column").to_owned();
+    let want = format!("AC=1;TETRAD_DLL={},.,{}", delta(1), delta(2));
+    assert!(made.starts_with("##fileformat=VCFv4.3\n##INFO=<ID=TETRAD_DLL,Number=A"), "{made}");
+    assert!(made.contains(&want), "{made}");
+    assert!(made.trim_end().ends_with(&format!("TETRAD_DLL={}", delta(3))), "{made}");
+}
