@@ -8,12 +8,14 @@
 //! Sequences are upper-case bytes, one token each; what is not A, C, G or T is a token too.
 
 pub mod config;
+pub mod embed;
 mod error;
 pub mod fasta;
 pub mod generate;
 mod lines;
 pub mod load;
 pub mod model;
+pub mod npy;
 pub mod score;
 pub mod table;
 pub mod variants;

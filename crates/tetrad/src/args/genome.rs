@@ -13,6 +13,8 @@ pub(crate) enum Genome {
     Variants(Variants),
     /// New sequence after prompts.
     Generate(Generate),
+    /// A layer's activations as features of sequences.
+    Embed(Embed),
     /// What a model or a file of weights is.
     Info(Model),
     /// Write a checkpoint as safetensors that carry their configuration.
@@ -124,6 +126,33 @@ pub(crate) struct Variants {
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
     /// What becomes of a malformed line, or one that does not fit the reference.
+    #[arg(long, value_enum, default_value = "stop")]
+    pub(crate) on_error: OnError,
+}
+
+/// `tetrad genome embed`.
+#[derive(Debug, Args)]
+pub(crate) struct Embed {
+    #[command(flatten)]
+    pub(crate) model: Model,
+    /// FASTA, plain or gzipped; `-` is stdin.
+    #[arg(required = true, value_name = "FASTA")]
+    pub(crate) sequences: Vec<PathBuf>,
+    /// `embedding_layer`, `blocks.N` (the residual stream after a layer), `blocks.N.mlp.l3` (what its
+    /// MLP adds), or `norm`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) layer: String,
+    /// Keep every base instead of the mean.
+    #[arg(long)]
+    pub(crate) per_base: bool,
+    /// Text before every sequence, such as a species tag; it is not kept itself.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) tag: String,
+    /// `.npy` (all rows, with a `.tsv` that says whose they are) or `.safetensors` (one tensor a
+    /// sequence).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: PathBuf,
+    /// What becomes of a malformed record.
     #[arg(long, value_enum, default_value = "stop")]
     pub(crate) on_error: OnError,
 }

@@ -5,6 +5,7 @@ pub(crate) mod chess_corpus;
 pub(crate) mod chess_run;
 pub(crate) mod doctor;
 pub(crate) mod genome;
+pub(crate) mod genome_embed;
 pub(crate) mod genome_generate;
 pub(crate) mod genome_score;
 pub(crate) mod genome_variants;

@@ -188,3 +188,33 @@ fn variants_are_scored_into_rows_and_into_the_vcf() {
     assert!(made.contains(&want), "{made}");
     assert!(made.trim_end().ends_with(&format!("TETRAD_DLL={}", delta(3))), "{made}");
 }
+
+#[test]
+fn activations_are_written_for_numpy_and_as_safetensors() {
+    let (folder, _) = folder_with(">a\nACGTACGTTTGACCA\n>c\nACGGT\n");
+    let weights = weights();
+    let run = |more: &[&str]| {
+        let first = ["genome", "embed", "--model", &weights, "x.fa", "--quiet"];
+        tetrad(folder.path(), &[&first[..], more].concat())
+    };
+    let means = run(&["--layer", "blocks.2", "--to", "x.npy"]);
+    assert_eq!(means.code, 0, "{means:#?}");
+    assert_eq!(std::fs::read(folder.path().join("x.npy")).expect("a file").len(), 128 + 2 * 64 * 4);
+    let bases = run(&["--layer", "blocks.2.mlp.l3", "--per-base", "--to", "y.npy"]);
+    assert_eq!(bases.code, 0, "{bases:#?}");
+    let index = std::fs::read_to_string(folder.path().join("y.tsv")).expect("a file");
+    assert_eq!(index, "name\tfirst_row\tn_rows\na\t0\t15\nc\t15\t5\n");
+    let tensors = run(&["--layer", "norm", "--per-base", "--to", "z.safetensors"]);
+    assert_eq!(tensors.code, 0, "{tensors:#?}");
+    let file = nn::weights::File::open(&folder.path().join("z.safetensors")).expect("it opens");
+    assert_eq!(file.get("c").expect("by name").shape(), [5, 64]);
+    for (arguments, said) in [
+        (["--layer", "blocks.8", "--to", "x.npy"], "the model has no layer `blocks.8`"),
+        (["--layer", "head", "--to", "x.npy"], "`head` is none of"),
+        (["--layer", "norm", "--to", "x.csv"], "neither .npy nor .safetensors"),
+    ] {
+        let ran = run(&arguments);
+        assert_eq!(ran.code, 2, "{ran:#?}");
+        assert!(ran.stderr.contains(said), "{ran:#?}");
+    }
+}
