@@ -95,7 +95,8 @@ def load(config, weights, dtype):
         "short_filter_bias": False, "hyena_flip_x1x2": False,
         "attn_block_dtype": kind, "hyena_block_dtype": kind, "mlp_dtype": kind,
     })
-    model = StripedHyena(dotdict(settings))
+    # Some parameters begin as bfloat16, and would round what is loaded into them.
+    model = StripedHyena(dotdict(settings)).float()
     state = load_file(weights)
     state["unembed.weight"] = state["embedding_layer.weight"]
     model.custom_load_state_dict(state, strict=False)

@@ -178,7 +178,10 @@ fn compare() {
         .zip(&theirs)
         .map(|(own, theirs)| (own - theirs).abs())
         .fold(0.0_f32, f32::max);
-    println!("same weights, same 1024 bases: logits differ by at most {worst:.1e}\n");
+    let square = theirs.iter().map(|logit| logit * logit).sum::<f32>() / theirs.len() as f32;
+    let size = square.sqrt();
+    println!("same 1024 bases: logits of size {size:.1} differ by at most {worst:.1e}\n");
+    assert!(worst < 1e-4 * size, "both sides run the same model");
 
     // What this machine can do, in the same sitting: the better of both libraries' products, and
     // weights read at one token.
