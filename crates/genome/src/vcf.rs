@@ -30,7 +30,6 @@ pub struct Reader {
     path: PathBuf,
     lines: Lines,
     header: Vec<String>,
-    pending: Option<(usize, String)>,
     ended: bool,
 }
 
@@ -47,13 +46,7 @@ impl Reader {
     /// If it cannot be read, or has no header line with the names of the columns.
     pub fn open(path: &Path) -> Result<Reader, Error> {
         let lines = Lines::open(path, "open variants")?;
-        let mut reader = Reader {
-            path: path.to_owned(),
-            lines,
-            header: Vec::new(),
-            pending: None,
-            ended: false,
-        };
+        let mut reader = Reader { path: path.to_owned(), lines, header: Vec::new(), ended: false };
         loop {
             match reader.line()? {
                 Some((_, text)) if text.starts_with("##") => reader.header.push(text),
@@ -77,9 +70,6 @@ impl Reader {
 
     /// The next line that is not blank, and its number.
     fn line(&mut self) -> Result<Option<(usize, String)>, Error> {
-        if let Some(line) = self.pending.take() {
-            return Ok(Some(line));
-        }
         loop {
             let number = self.lines.n_ended() + 1;
             let mut bytes = Vec::new();
