@@ -17,6 +17,7 @@ pub struct Table {
     partial: PathBuf,
     file: BufWriter<File>,
     n_kept: usize,
+    rows: String,
 }
 
 impl Table {
@@ -26,6 +27,15 @@ impl Table {
     /// # Errors
     /// If the file cannot be written, or an unfinished one has other settings.
     pub fn open(path: &Path, head: &str) -> Result<Table, Error> {
+        Table::open_at_most(path, head, usize::MAX)
+    }
+
+    /// [`Table::open`], keeping only so many rows: what was written beside another table may have run
+    /// ahead of it.
+    ///
+    /// # Errors
+    /// As [`Table::open`].
+    pub fn open_at_most(path: &Path, head: &str, n_rows: usize) -> Result<Table, Error> {
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(".partial");
         let partial = path.with_file_name(name);
@@ -38,17 +48,25 @@ impl Table {
             let rows = &before[head.len()..];
             // A row without its end was being written.
             let whole = rows.rfind('\n').map_or("", |end| &rows[..=end]);
-            n_kept = whole.lines().count();
-            kept.push_str(whole);
+            for row in whole.split_inclusive('\n').take(n_rows) {
+                kept.push_str(row);
+                n_kept += 1;
+            }
         }
-        std::fs::write(&partial, kept).map_err(failed)?;
+        std::fs::write(&partial, &kept).map_err(failed)?;
         let file = OpenOptions::new().append(true).open(&partial).map_err(failed)?;
-        Ok(Table { path: path.to_owned(), partial, file: BufWriter::new(file), n_kept })
+        let rows = kept.split_off(head.len());
+        Ok(Table { path: path.to_owned(), partial, file: BufWriter::new(file), n_kept, rows })
     }
 
     /// Rows that were there already.
     pub fn n_kept(&self) -> usize {
         self.n_kept
+    }
+
+    /// Those rows.
+    pub fn kept(&self) -> impl Iterator<Item = &str> {
+        self.rows.lines()
     }
 
     fn failed(&self, source: std::io::Error) -> Error {

@@ -60,7 +60,7 @@ struct Stream {
 }
 
 impl Stream {
-    /// Takes what is there now. `false` when there is no more for now, or ever.
+    /// Takes what is there now. `false` when nothing has come yet, or ever will.
     fn take(&mut self, limit: usize, buffer: &mut [u8]) -> bool {
         let Some(pipe) = &self.pipe else { return false };
         match fd::read_now(pipe.as_fd(), buffer) {

@@ -1,7 +1,5 @@
 //! `tetrad genome score`.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::sync::atomic::Ordering;
 
 use genome::fasta::{Reader, Record, reverse_complement};
@@ -36,6 +34,8 @@ struct Scored {
 }
 
 const HEADER: &str = "name\tn_bases\tn_scored\tstrands\tlog_likelihood\tmean\tbits_per_base";
+
+const PER_BASE_HEADER: &str = "sequence\tstart\tend\tbase\tlog_likelihood";
 
 impl Scored {
     fn row(&self) -> String {
@@ -83,17 +83,13 @@ impl Rows<'_> {
 pub(crate) fn run(flags: &Score, output: &Output) -> anyhow::Result<Status> {
     let model = load(&flags.model)?;
     let settings = settings(flags);
-    let open = |path: &Option<std::path::PathBuf>, header: &str| {
-        let head = format!("# {settings}\n{header}\n");
-        path.as_ref().map(|path| Table::open(path, &head)).transpose()
-    };
-    let table = open(&flags.to, HEADER)?;
-    // Rows per base are many per record: what a crash left of them is made again.
-    if let (Some(path), None | Some(0)) = (&flags.per_base, table.as_ref().map(Table::n_kept)) {
-        let partial = format!("{}.partial", path.display());
-        let _ = std::fs::remove_file(partial);
-    }
-    let per_base = open(&flags.per_base, "sequence\tstart\tend\tbase\tlog_likelihood")?;
+    let head = |header: &str| format!("# {settings}\n{header}\n");
+    let table = flags.to.as_ref().map(|path| Table::open(path, &head(HEADER))).transpose()?;
+    // Rows per base belong to the rows that are kept; what ran ahead of them is made again.
+    let n_scored = |row: &str| row.split('\t').nth(2).and_then(|n| n.parse::<usize>().ok());
+    let n_bases = table.iter().flat_map(Table::kept).filter_map(n_scored).sum();
+    let open = |path| Table::open_at_most(path, &head(PER_BASE_HEADER), n_bases);
+    let per_base = flags.per_base.as_deref().map(open).transpose()?;
     let mut n_to_skip = table.as_ref().map_or(0, Table::n_kept);
     if n_to_skip > 0 {
         output.note(&format!("going on after {n_to_skip} sequences that are done"));
@@ -148,16 +144,16 @@ pub(crate) fn run(flags: &Score, output: &Output) -> anyhow::Result<Status> {
 
 /// One line that says what a table depends on.
 fn settings(flags: &Score) -> String {
-    let mut hasher = DefaultHasher::new();
-    flags.sequences.hash(&mut hasher);
+    let inputs: Vec<String> =
+        flags.sequences.iter().map(|path| path.display().to_string()).collect();
     format!(
-        "tetrad genome score: model {}, config {}, {:?}, both strands {}, tag {:?}, inputs {:x}",
+        "tetrad genome score: model {}, config {}, {:?}, both strands {}, tag {:?}, inputs {}",
         flags.model.model,
         flags.model.config.as_deref().unwrap_or("its own"),
         flags.model.precision,
         flags.both_strands,
         flags.tag,
-        hasher.finish(),
+        inputs.join(" "),
     )
 }
 

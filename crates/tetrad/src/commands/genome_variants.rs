@@ -105,7 +105,9 @@ pub(crate) fn run(flags: &Variants, output: &Output) -> anyhow::Result<Status> {
         if let Some(table) = &mut table {
             table.flush()?;
         }
-        answers.extend(rows);
+        if table.is_none() && !output.is_text() {
+            answers.extend(rows);
+        }
         bar.inc(alleles.len() as u64);
         if stop.load(Ordering::Relaxed) {
             return Ok(Status::Interrupted);

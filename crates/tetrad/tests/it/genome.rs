@@ -77,6 +77,18 @@ fn an_interrupted_table_goes_on_with_the_same_command() {
     assert_eq!(tetrad(folder.path(), &arguments).code, 0);
     let again = std::fs::read_to_string(&table).expect("the table");
     assert_eq!(again, whole.replace("-165.8404", "kept"));
+    // Rows per base had run ahead of the table, by a whole sequence.
+    let both = [&arguments[..], &["--per-base", "p.bed"]].concat();
+    assert_eq!(tetrad(folder.path(), &both).code, 0);
+    let bases = std::fs::read_to_string(folder.path().join("p.bed")).expect("the bases");
+    assert_eq!(bases.lines().count(), 2 + 14 + 4);
+    let first: String = whole.split_inclusive('\n').take(3).collect();
+    std::fs::write(folder.path().join("t.tsv.partial"), first).expect("a file");
+    std::fs::rename(folder.path().join("p.bed"), folder.path().join("p.bed.partial"))
+        .expect("renamed");
+    assert_eq!(tetrad(folder.path(), &both).code, 0);
+    let again = std::fs::read_to_string(folder.path().join("p.bed")).expect("the bases");
+    assert_eq!(again, bases);
     std::fs::write(folder.path().join("t.tsv.partial"), "# other\n").expect("a file");
     let other = tetrad(folder.path(), &arguments);
     assert_eq!(other.code, 2, "{other:#?}");
