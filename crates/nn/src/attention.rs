@@ -4,6 +4,8 @@
 //! matrix exists. Blocks of keys begin at fixed positions of the sequence, so that it does not matter
 //! in which pieces the sequence was given.
 
+mod backward;
+
 use crate::blocked::{BLOCK, Blocked, Row};
 use crate::cpu::Cpu;
 use crate::products::tile_f32;

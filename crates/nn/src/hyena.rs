@@ -4,8 +4,11 @@
 //! `y = filter * g + D · g`; `out = z_x2 · y` (StripedHyena 2). Everything is causal and per channel,
 //! so a block of channels passes through all of it while it lies in the first-level cache.
 
+mod backward;
 mod fir;
 mod modal;
+
+pub(crate) use backward::Gradient;
 
 use crate::blocked::{BLOCK, Blocked, Row};
 use crate::cpu::Cpu;

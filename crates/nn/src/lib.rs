@@ -33,6 +33,7 @@ mod norm;
 mod products;
 mod simd;
 pub mod threads;
+pub mod train;
 pub mod weights;
 
 pub use attention::{Attention, KeyValues, Rotary};

@@ -4,7 +4,7 @@ mod bf16;
 mod f32;
 mod int8;
 
-pub(crate) use f32::tile as tile_f32;
+pub(crate) use f32::{tile as tile_f32, tiles as tiles_f32};
 
 use std::ops::Range;
 

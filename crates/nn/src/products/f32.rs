@@ -52,31 +52,45 @@ impl Kernel for Product<'_> {
             for (panel, out) in self.out.chunks_exact_mut(n_tokens).enumerate() {
                 let from = panel * n_inputs + first * BLOCK;
                 let panel = &self.panels[from..from + n * BLOCK];
-                let mut at = 0;
-                while at < n_tokens {
-                    let left = n_tokens - at;
-                    if V::ROWS >= 14 && left >= 14 {
-                        tile::<V, 14>(x, panel, n_tokens, at, at, out);
-                        at += 14;
-                    } else if V::ROWS >= 8 && left >= 8 {
-                        tile::<V, 8>(x, panel, n_tokens, at, at, out);
-                        at += 8;
-                    } else if V::ROWS >= 4 && left >= 4 {
-                        tile::<V, 4>(x, panel, n_tokens, at, at, out);
-                        at += 4;
-                    } else if V::ROWS == 3 && left >= 3 {
-                        tile::<V, 3>(x, panel, n_tokens, at, at, out);
-                        at += 3;
-                    } else if left >= 2 {
-                        tile::<V, 2>(x, panel, n_tokens, at, at, out);
-                        at += 2;
-                    } else {
-                        tile::<V, 1>(x, panel, n_tokens, at, at, out);
-                        at += 1;
-                    }
-                }
+                tiles::<V>(x, panel, n_tokens, 0, out);
             }
             first += n;
+        }
+    }
+}
+
+/// Adds the products of as many tokens as `out` has, from `from` of the `n_tokens` in `x`, by 32
+/// outputs.
+#[inline(always)]
+pub(crate) fn tiles<V: Lanes>(
+    x: &[Row],
+    panel: &[Row],
+    n_tokens: usize,
+    from: usize,
+    out: &mut [Row],
+) {
+    let mut to = 0;
+    while to < out.len() {
+        let left = out.len() - to;
+        let at = from + to;
+        if V::ROWS >= 14 && left >= 14 {
+            tile::<V, 14>(x, panel, n_tokens, at, to, out);
+            to += 14;
+        } else if V::ROWS >= 8 && left >= 8 {
+            tile::<V, 8>(x, panel, n_tokens, at, to, out);
+            to += 8;
+        } else if V::ROWS >= 4 && left >= 4 {
+            tile::<V, 4>(x, panel, n_tokens, at, to, out);
+            to += 4;
+        } else if V::ROWS == 3 && left >= 3 {
+            tile::<V, 3>(x, panel, n_tokens, at, to, out);
+            to += 3;
+        } else if left >= 2 {
+            tile::<V, 2>(x, panel, n_tokens, at, to, out);
+            to += 2;
+        } else {
+            tile::<V, 1>(x, panel, n_tokens, at, to, out);
+            to += 1;
         }
     }
 }

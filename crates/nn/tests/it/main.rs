@@ -5,4 +5,5 @@ mod hyena;
 mod norm;
 mod products;
 mod reference;
+mod train;
 mod weights;
