@@ -49,4 +49,16 @@ pub enum Error {
         /// The unfinished file.
         path: PathBuf,
     },
+    /// A checkpoint of another training run is in the way.
+    #[error("failed to go on with training: the checkpoint has other settings: {}", path.display())]
+    OtherRun {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// Training gave no numbers.
+    #[error("failed to train: the gradient of step {step} is not finite")]
+    Diverged {
+        /// The step.
+        step: u64,
+    },
 }

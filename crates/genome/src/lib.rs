@@ -18,6 +18,7 @@ pub mod model;
 pub mod npy;
 pub mod score;
 pub mod table;
+pub mod train;
 pub mod variants;
 pub mod vcf;
 

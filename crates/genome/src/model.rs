@@ -6,6 +6,7 @@
 mod block;
 #[cfg(test)]
 mod golden;
+pub(crate) mod layout;
 mod source;
 mod state;
 

@@ -5,6 +5,7 @@ use nn::{
     Then,
 };
 
+use super::layout::Rows;
 use super::source::{Source, all};
 use super::state::LayerState;
 use super::{Part, Split, Tap, Watch};
@@ -45,29 +46,22 @@ impl Block {
         let norm = |part: &str| -> Result<RmsNorm, Error> {
             Ok(RmsNorm::new(&all(source, &name(part), &[c])?, config.eps))
         };
-        // `order` says which row of the checkpoint a row of the packed matrix is.
         let linear = |part: &str,
                       n_out: usize,
                       n_in: usize,
                       bias: Option<&[f32]>,
-                      order: &(dyn Fn(usize) -> usize + Sync)|
+                      rows: Rows|
          -> Result<Linear, Error> {
             let values = source.tensor(&name(part), &[n_out, n_in])?;
             Ok(Linear::new(n_out, n_in, precision, bias, |row, into| {
-                values.read(order(row) * n_in, into);
+                values.read(rows.official(config, row) * n_in, into);
             }))
         };
-        let as_is = |row: usize| row;
         let (project, mixer, leave) = if kind == MixerKind::Attention {
             let (h, d) = (config.num_attention_heads, config.head_size());
-            // From [head][q, k, v][d] to [q, k, v][head][d].
-            let order = |row: usize| {
-                let (third, head, i) = (row / c, row % c / d, row % d);
-                head * 3 * d + third * d + i
-            };
-            let project = linear("inner_mha_cls.Wqkv.weight", 3 * c, c, None, &order)?;
+            let project = linear("inner_mha_cls.Wqkv.weight", 3 * c, c, None, Rows::Heads)?;
             let bias = all(source, &name("inner_mha_cls.out_proj.bias"), &[c])?;
-            let leave = linear("inner_mha_cls.out_proj.weight", c, c, Some(&bias), &as_is)?;
+            let leave = linear("inner_mha_cls.out_proj.weight", c, c, Some(&bias), Rows::AsIs)?;
             // The checkpoint's own frequencies win over the configuration.
             let frequencies = name("inner_mha_cls.rotary_emb.inv_freq");
             let rotary = if source.has(&frequencies) {
@@ -78,13 +72,10 @@ impl Block {
             };
             (project, Mixer::Attention(Attention::new(h, d, rotary)), leave)
         } else {
-            // From x2, x1, v of one channel after another to all of each: the filters are per
-            // channel, so what the official code sorts after them can be sorted here once.
-            let order = |row: usize| row % c * 3 + row / c;
-            let project = linear("projections.weight", 3 * c, c, None, &order)?;
+            let project = linear("projections.weight", 3 * c, c, None, Rows::Thirds)?;
             let bias = all(source, &name("out_filter_dense.bias"), &[c])?;
-            let leave = linear("out_filter_dense.weight", c, c, Some(&bias), &as_is)?;
-            let hyena = hyena(config, kind, source, &name, &order)?;
+            let leave = linear("out_filter_dense.weight", c, c, Some(&bias), Rows::AsIs)?;
+            let hyena = hyena(config, kind, source, &name)?;
             (project, Mixer::Hyena(hyena), leave)
         };
         let gate = source.tensor(&name("mlp.l1.weight"), &[inner, c])?;
@@ -106,7 +97,7 @@ impl Block {
             leave,
             before_mlp: norm("post_norm.scale")?,
             glu,
-            down: linear("mlp.l3.weight", c, inner, None, &as_is)?,
+            down: linear("mlp.l3.weight", c, inner, None, Rows::AsIs)?,
         })
     }
 
@@ -200,12 +191,12 @@ fn hyena(
     kind: MixerKind,
     source: &dyn Source,
     name: &dyn Fn(&str) -> String,
-    order: &dyn Fn(usize) -> usize,
 ) -> Result<Hyena, Error> {
     let (c, n_short) = (config.hidden_size, config.short_filter_length);
     let short = all(source, &name("filter.short_filter_weight"), &[3 * c, 1, n_short])?;
+    let official = |row: usize| Rows::Thirds.official(config, row);
     let short: Vec<f32> =
-        (0..3 * c).flat_map(|row| short[order(row) * n_short..][..n_short].to_vec()).collect();
+        (0..3 * c).flat_map(|row| short[official(row) * n_short..][..n_short].to_vec()).collect();
     let explicit = |n_groups: usize, n_taps: usize| -> Result<Vec<Vec<f32>>, Error> {
         let h = all(source, &name("filter.h"), &[n_groups, 1, n_taps])?;
         let group = |channel: usize| channel / (c / n_groups);
