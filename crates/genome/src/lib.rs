@@ -7,6 +7,7 @@
 //!
 //! Sequences are upper-case bytes, one token each; what is not A, C, G or T is a token too.
 
+pub mod annotation;
 pub mod config;
 pub mod embed;
 mod error;
