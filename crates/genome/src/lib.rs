@@ -9,12 +9,14 @@
 
 pub mod annotation;
 pub mod config;
+pub mod corpus;
 pub mod embed;
 mod error;
 pub mod fasta;
 pub mod generate;
 mod lines;
 pub mod load;
+pub mod markov;
 pub mod model;
 pub mod npy;
 pub mod score;
