@@ -5,7 +5,8 @@
 use std::time::Instant;
 
 use genome::ModelConfig;
-use genome::train::{Stage, TrainConfig, Trainer, Window};
+use genome::corpus::{Place, Strand, Window};
+use genome::train::{Stage, TrainConfig, Trainer};
 use nn::{Blocked, Cpu, Linear, Precision, Then};
 
 /// Multiply-adds are two operations; going back takes two products for each one forward.
@@ -38,7 +39,8 @@ fn main() {
     for step in 0..steps {
         let window = |idx: usize| {
             let base = |at: usize| u16::from(b"ACGT"[(at * at / 7 + idx + step * 31) % 4]);
-            Window { tokens: (0..=length).map(base).collect(), weights: vec![1.0; length] }
+            let place = Place { sequence: 0, start: 0, n_bases: length, strand: Strand::Forward };
+            Window { tokens: (0..=length).map(base).collect(), weights: vec![1.0; length], place }
         };
         let windows: Vec<Window> = (0..batch).map(window).collect();
         let begin = Instant::now();

@@ -302,6 +302,29 @@ impl ModelConfig {
         all
     }
 
+    /// The Transformer of as many layers and channels: attention throughout, and an MLP that is wider
+    /// by what filters cost, so that parameters are as many within a few per cent.
+    #[must_use]
+    pub fn as_transformer(&self) -> ModelConfig {
+        let mut config = self.clone();
+        config.model_name = format!("{}_transformer", self.model_name);
+        for layers in [
+            &mut config.hcs_layer_idxs,
+            &mut config.hcm_layer_idxs,
+            &mut config.hcl_layer_idxs,
+        ] {
+            layers.clear();
+        }
+        config.attn_layer_idxs = (0..self.num_layers).collect();
+        // Both as they are, so that the shape does not depend on how it was written.
+        config.inner_mlp_size = Some(self.inner_size());
+        let per_unit = 3 * self.hidden_size * self.num_layers;
+        let missing = self.n_parameters().saturating_sub(config.n_parameters());
+        let more = missing / per_unit / nn::BLOCK * nn::BLOCK;
+        config.inner_mlp_size = Some(self.inner_size() + more);
+        config
+    }
+
     /// Parameters of one layer, by kind.
     pub fn n_parameters_of(&self, kind: MixerKind) -> usize {
         let c = self.hidden_size;

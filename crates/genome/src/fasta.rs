@@ -110,7 +110,7 @@ fn record(definition: &Definition, mut sequence: Vec<u8>) -> Result<Record, Stri
 }
 
 /// Letters of the IUPAC alphabet, and gaps.
-fn is_base(byte: u8) -> bool {
+pub(crate) fn is_base(byte: u8) -> bool {
     b"ACGTUNRYSWKMBDHV-.*".contains(&byte.to_ascii_uppercase())
 }
 

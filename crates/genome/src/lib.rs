@@ -7,13 +7,16 @@
 //!
 //! Sequences are upper-case bytes, one token each; what is not A, C, G or T is a token too.
 
+pub mod annotation;
 pub mod config;
+pub mod corpus;
 pub mod embed;
 mod error;
 pub mod fasta;
 pub mod generate;
 mod lines;
 pub mod load;
+pub mod markov;
 pub mod model;
 pub mod npy;
 pub mod score;

@@ -44,6 +44,39 @@ impl Lines {
     pub(crate) fn n_ended(&self) -> usize {
         self.n_ended
     }
+
+    /// Reads the next line into `line`, without its end, and says its number and whether it is whole:
+    /// of one longer than `most` bytes only so many are kept. `None` at the end.
+    pub(crate) fn next_line(
+        &mut self,
+        line: &mut Vec<u8>,
+        most: usize,
+    ) -> std::io::Result<Option<(usize, bool)>> {
+        line.clear();
+        let number = self.n_ended + 1;
+        let (mut whole, mut n_read) = (true, 0);
+        loop {
+            let available = self.fill_buf()?;
+            if available.is_empty() {
+                break;
+            }
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let text = &available[..end.unwrap_or(available.len())];
+            let kept = text.len().min(most - line.len());
+            whole &= kept == text.len();
+            line.extend_from_slice(&text[..kept]);
+            let n = end.map_or(text.len(), |end| end + 1);
+            n_read += n;
+            self.consume(n);
+            if end.is_some() {
+                break;
+            }
+        }
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        Ok((n_read > 0).then_some((number, whole)))
+    }
 }
 
 impl Read for Lines {

@@ -8,30 +8,25 @@
 mod checkpoint;
 mod init;
 mod network;
+mod recipe;
+mod run;
 
 use nn::train::{AdamW, Gradients, Loss, Parameters, Rates};
 use nn::{Cpu, Precision, threads};
 use serde::{Deserialize, Serialize};
 
 use crate::config::ModelConfig;
+use crate::corpus::Window;
 use crate::error::Error;
-use crate::model::Token;
 use network::{Layers, Network};
 
 pub use checkpoint::{Trained, write_model};
+pub use recipe::{Recipe, Validation};
+pub use run::{Progress, Row, Run, run};
 
 /// Sums of gradients that are taken side by side. Fixed, so that the order of summation does not
 /// depend on threads.
 const SUMS: usize = 4;
-
-/// A stretch of sequence, and how much each next token counts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Window {
-    /// `T + 1` tokens.
-    pub tokens: Vec<Token>,
-    /// `T` weights; the first is that of the second token.
-    pub weights: Vec<f32>,
-}
 
 /// Some steps at one context length.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -223,9 +218,9 @@ impl Trainer {
             let mut gradients = Gradients::zeros(&self.parameters);
             let mut loss = Loss::default();
             for window in windows.iter().skip(first).step_by(SUMS) {
-                let one = run(&layers, self.cpu, window, Some((scale, &mut gradients)));
-                loss.nats += one.nats;
-                loss.weight += one.weight;
+                let cost = one(&layers, self.cpu, window, Some((scale, &mut gradients)));
+                loss.nats += cost.nats;
+                loss.weight += cost.weight;
             }
             (gradients, loss)
         });
@@ -258,11 +253,11 @@ impl Trainer {
     /// What windows cost, each, without learning from them.
     pub fn evaluate(&self, windows: &[Window]) -> Vec<Loss> {
         let layers = self.layers();
-        threads::map(windows.iter().collect(), |window| run(&layers, self.cpu, window, None))
+        threads::map(windows.iter().collect(), |window| one(&layers, self.cpu, window, None))
     }
 }
 
-fn run(
+fn one(
     layers: &Layers,
     cpu: Cpu,
     window: &Window,

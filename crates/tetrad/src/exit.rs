@@ -147,6 +147,12 @@ fn known_hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str>
     if let Some(genome::Error::OtherTable { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some("repeat the command that began it, or remove the file");
     }
+    if let Some(genome::Error::OtherRun { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some("repeat the command that began it, or name another folder with `--to`");
+    }
+    if let Some(genome::Error::Diverged { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some("a lower `learning_rate` in the recipe; what was reached is kept");
+    }
     if let Some(genome::Error::Record { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some("`--on-error skip` leaves malformed records out and says so");
     }

@@ -1,7 +1,8 @@
 //! Training on the tiny configuration of the golden fixture, made trainable.
 
 use super::*;
-use crate::model::StripedHyena;
+use crate::corpus::{Place, Strand};
+use crate::model::{StripedHyena, Token};
 use crate::score;
 
 fn config(steps: u64) -> TrainConfig {
@@ -33,7 +34,9 @@ fn windows(step: u64, config: &TrainConfig) -> Vec<Window> {
             let first = step as usize * 3 + idx;
             let tokens = (first..=first + stage.length).map(base).collect();
             let weights = (0..stage.length).map(|at| if at % 7 == 0 { 0.1 } else { 1.0 }).collect();
-            Window { tokens, weights }
+            let place =
+                Place { sequence: 0, start: first, n_bases: stage.length, strand: Strand::Forward };
+            Window { tokens, weights, place }
         })
         .collect()
 }

@@ -15,6 +15,8 @@ pub(crate) enum Genome {
     Generate(Generate),
     /// A layer's activations as features of sequences.
     Embed(Embed),
+    /// Train a model on a corpus.
+    Train(Train),
     /// What a model or a file of weights is.
     Info(Model),
     /// Write a checkpoint as safetensors that carry their configuration.
@@ -195,6 +197,37 @@ pub(crate) struct Generate {
     /// FASTA to write (default: stdout).
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
+}
+
+/// `tetrad genome train`.
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    /// Folder of a corpus, from `tetrad genome data`.
+    #[arg(value_name = "CORPUS")]
+    pub(crate) corpus: PathBuf,
+    /// Folder for the log, the checkpoint and the model. An interrupted run goes on with the same
+    /// command.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) to: PathBuf,
+    /// TOML with the model's shape, the steps and how windows are drawn (default: that of the model
+    /// that is shipped, `crates/genome/recipes/small.toml`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Begin with a model's weights instead of drawn ones.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    /// The equal-size Transformer instead: attention in every layer.
+    #[arg(long)]
+    pub(crate) transformer: bool,
+    /// Steps of the first stage, instead of the recipe's; later stages in proportion.
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<u64>,
+    /// Seed, instead of the recipe's.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Threads (default: cores).
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
 }
 
 /// `tetrad genome convert`.

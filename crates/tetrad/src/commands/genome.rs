@@ -10,7 +10,7 @@ use genome::model::StripedHyena;
 use nn::weights::{File, Tensor};
 use serde::Serialize;
 
-use super::{genome_embed, genome_generate, genome_score, genome_variants};
+use super::{genome_embed, genome_generate, genome_score, genome_train, genome_variants};
 use crate::args::genome::{Convert, Genome, Model};
 use crate::exit::Status;
 use crate::output::Output;
@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: &Genome, output: &Output) -> anyhow::Result<Status>
         Genome::Variants(flags) => {
             with_threads(&flags.model, || genome_variants::run(flags, output))
         }
+        Genome::Train(flags) => genome_train::run(flags, output),
         Genome::Generate(flags) => {
             with_threads(&flags.model, || genome_generate::run(flags, output))
         }

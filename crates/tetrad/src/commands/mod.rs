@@ -8,6 +8,8 @@ pub(crate) mod genome;
 pub(crate) mod genome_embed;
 pub(crate) mod genome_generate;
 pub(crate) mod genome_score;
+mod genome_train;
+mod genome_train_page;
 pub(crate) mod genome_variants;
 pub(crate) mod report;
 pub(crate) mod runs;
