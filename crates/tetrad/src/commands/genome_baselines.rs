@@ -14,12 +14,35 @@ use crate::output::Output;
 /// Draws behind an interval.
 const RESAMPLES: usize = 2000;
 
+/// Windows of the validation split by which strengths are chosen.
+const TUNING_WINDOWS: usize = 500;
+
+/// How orders are mixed.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Smoothing {
+    /// By the number of different bases after a context.
+    WittenBell,
+    /// As is best on the validation split.
+    Tuned,
+}
+
+impl Smoothing {
+    fn name(self) -> &'static str {
+        match self {
+            Self::WittenBell => "witten-bell",
+            Self::Tuned => "tuned",
+        }
+    }
+}
+
 /// One species by one order.
 #[derive(Debug, Serialize)]
 struct Row {
     split: Split,
     species: String,
     order: usize,
+    smoothing: Smoothing,
     bits_per_base: f64,
     /// 95 %, bootstrap over windows.
     low: Option<f64>,
@@ -29,7 +52,8 @@ struct Row {
     seed: u64,
 }
 
-const HEADER: &str = "split\tspecies\torder\tbits_per_base\tlow\thigh\tn_bases\tn_windows\tseed";
+const HEADER: &str =
+    "split\tspecies\torder\tsmoothing\tbits_per_base\tlow\thigh\tn_bases\tn_windows\tseed";
 
 pub(crate) fn run(flags: &Baselines, output: &Output) -> anyhow::Result<Status> {
     let most = flags.orders.iter().copied().max().unwrap_or(0);
@@ -59,32 +83,48 @@ pub(crate) fn run(flags: &Baselines, output: &Output) -> anyhow::Result<Status> 
         bar.inc(1);
         corpus.sequence(idx)
     });
-    let markov = Markov::train(most, sequences);
+    let mut markov = Markov::train(most, sequences);
     bar.finish_and_clear();
+    if !going_on(&0) {
+        return Ok(Status::Interrupted);
+    }
+    let mut rows = measure(&markov, &corpus, flags, Smoothing::WittenBell);
+    let tuning = corpus.evaluation_windows(Split::Valid, flags.length, TUNING_WINDOWS, flags.seed);
+    if tuning.is_empty() {
+        output.note("no validation split: strengths are not tuned");
+    } else {
+        markov.tune(tuning.iter().map(bases));
+        rows.extend(measure(&markov, &corpus, flags, Smoothing::Tuned));
+    }
+    output.answer("tetrad.genome.baselines", &rows, || text(&rows))?;
+    Ok(Status::Ok)
+}
+
+fn measure(markov: &Markov, corpus: &Corpus, flags: &Baselines, smoothing: Smoothing) -> Vec<Row> {
     let mut rows = Vec::new();
     for split in [Split::Valid, Split::Test] {
         for (idx, species) in corpus.index().species.iter().enumerate() {
-            if !going_on(&idx) {
-                return Ok(Status::Interrupted);
-            }
             if species.split != split {
                 continue;
             }
             let windows = corpus.species_windows(idx, flags.length, flags.windows, flags.seed);
             for order in &flags.orders {
-                rows.extend(row(&markov, &corpus, *order, &windows, flags.seed));
+                rows.extend(row(markov, corpus, (*order, smoothing), &windows, flags.seed));
             }
         }
     }
-    output.answer("tetrad.genome.baselines", &rows, || text(&rows))?;
-    Ok(Status::Ok)
+    rows
+}
+
+fn bases(window: &Window) -> Vec<u8> {
+    window.tokens.iter().map(|token| u8::try_from(*token).unwrap_or(0)).collect()
 }
 
 /// `None` without windows.
 fn row(
     markov: &Markov,
     corpus: &Corpus,
-    order: usize,
+    (order, smoothing): (usize, Smoothing),
     windows: &[Window],
     seed: u64,
 ) -> Option<Row> {
@@ -93,9 +133,7 @@ fn row(
     let mut per_window = Vec::with_capacity(windows.len());
     let (mut total, mut n_bases) = (0.0, 0);
     for window in windows {
-        let bases: Vec<u8> =
-            window.tokens.iter().map(|token| u8::try_from(*token).unwrap_or(0)).collect();
-        let found = markov.log_likelihoods(order, &bases);
+        let found = markov.log_likelihoods(order, &bases(window));
         // The first base is read, not predicted; what is no base counts for nothing.
         let counted = window.weights.iter().zip(&found[1..]).filter(|(weight, _)| **weight > 0.0);
         let (sum, n) = counted.fold((0.0, 0), |(sum, n), (_, one)| (sum + f64::from(*one), n + 1));
@@ -111,6 +149,7 @@ fn row(
         split: species.split,
         species: species.name.clone(),
         order,
+        smoothing,
         bits_per_base: total / n_bases as f64 / std::f64::consts::LN_2,
         low: interval.map(|interval| interval.low),
         high: interval.map(|interval| interval.high),
@@ -124,10 +163,22 @@ fn text(rows: &[Row]) -> String {
     let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
     let mut text = format!("{HEADER}\n");
     for row in rows {
-        let Row { split, species, order, bits_per_base, low, high, n_bases, n_windows, seed } = row;
+        let Row {
+            split,
+            species,
+            order,
+            smoothing,
+            bits_per_base,
+            low,
+            high,
+            n_bases,
+            n_windows,
+            seed,
+        } = row;
         text += &format!(
-            "{}\t{species}\t{order}\t{bits_per_base:.4}\t{}\t{}\t{n_bases}\t{n_windows}\t{seed}\n",
+            "{}\t{species}\t{order}\t{}\t{bits_per_base:.4}\t{}\t{}\t{n_bases}\t{n_windows}\t{seed}\n",
             split.name(),
+            smoothing.name(),
             number(*low),
             number(*high)
         );
