@@ -1,10 +1,12 @@
 //! Markov models of fixed order: what a language model has to beat.
 //!
 //! The next base is predicted from the `k` before it, by counts over the training sequences, both
-//! strands. Witten and Bell's interpolation mixes in the next lower order by how many different bases
-//! were seen after a context: p_k(b | c) = (n(c, b) + t(c) p_{k-1}(b | c')) / (n(c) + t(c)), down to
-//! 1/4 each below order 0 (T. C. Bell, J. G. Cleary, I. H. Witten, "Text Compression", 1990). Nothing is
-//! tuned.
+//! strands. Each order mixes in the next lower one, down to 1/4 each below order 0:
+//! p_k(b | c) = (n(c, b) + s p_{k-1}(b | c')) / (n(c) + s). With Witten and Bell (T. C. Bell,
+//! J. G. Cleary, I. H. Witten, "Text Compression", 1990) s is the number of different bases seen after
+//! the context. That takes counts at their word, and where several strains of one species are nearly
+//! the same text, a count of four may be one genome seen four times. [`Markov::tune`] therefore chooses
+//! an s for each order that predicts other sequences best; the baselines to beat are those.
 
 use crate::fasta::reverse_complement;
 
@@ -17,7 +19,12 @@ pub struct Markov {
     /// `counts[k][4 * context + base]`; the last base before it is the lowest two bits of a context.
     counts: Vec<Vec<u32>>,
     n_bases: u64,
+    /// What each order's next lower one counts for; `None` is Witten and Bell's.
+    strengths: Option<Vec<f64>>,
 }
+
+/// The strengths that are tried: powers of two up to 2 to this one.
+const MOST_DOUBLINGS: i32 = 16;
 
 /// 0 to 3 for A, C, G and T in either case.
 fn code(base: u8) -> Option<usize> {
@@ -58,7 +65,7 @@ impl Markov {
     pub fn train<S: AsRef<[u8]>>(order: usize, sequences: impl IntoIterator<Item = S>) -> Markov {
         assert!(order <= MOST_ORDER, "orders go to {MOST_ORDER}");
         let counts = (0..=order).map(|k| vec![0; 4 << (2 * k)]).collect();
-        let mut markov = Markov { counts, n_bases: 0 };
+        let mut markov = Markov { counts, n_bases: 0, strengths: None };
         for sequence in sequences {
             markov.count(sequence.as_ref());
             markov.count(&reverse_complement(sequence.as_ref()));
@@ -102,6 +109,51 @@ impl Markov {
         self.n_bases
     }
 
+    /// Chooses how much the next lower order counts, for one order after another from the lowest, such
+    /// that other sequences than those counted are likeliest.
+    pub fn tune<S: AsRef<[u8]>>(&mut self, sequences: impl IntoIterator<Item = S>) {
+        // Of every base: which it is, what stands before it, and what the order below says of it.
+        let mut places: Vec<(usize, Context, f64)> = Vec::new();
+        for sequence in sequences {
+            let mut context = Context::default();
+            for base in sequence.as_ref() {
+                match code(*base) {
+                    Some(base) => {
+                        places.push((base, context, 0.25));
+                        context.push(base, self.order());
+                    }
+                    None => context = Context::default(),
+                }
+            }
+        }
+        let mut strengths = Vec::new();
+        for (k, counts) in self.counts.iter().enumerate() {
+            places.retain(|(_, context, _)| context.length >= k);
+            let with = |strength: f64, (base, context, below): &(usize, Context, f64)| {
+                let at = 4 * context.last(k);
+                let n: f64 = counts[at..at + 4].iter().map(|n| f64::from(*n)).sum();
+                (f64::from(counts[at + base]) + strength * below) / (n + strength)
+            };
+            let total =
+                |strength: f64| places.iter().map(|place| with(strength, place).ln()).sum::<f64>();
+            let tried = (0..=MOST_DOUBLINGS).map(|doublings| f64::from(doublings).exp2());
+            let best = tried
+                .map(|strength| (total(strength), strength))
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+                .map_or(1.0, |(_, strength)| strength);
+            for place in &mut places {
+                place.2 = with(best, place);
+            }
+            strengths.push(best);
+        }
+        self.strengths = Some(strengths);
+    }
+
+    /// What each order's next lower one counts for, once it is tuned.
+    pub fn strengths(&self) -> Option<&[f64]> {
+        self.strengths.as_deref()
+    }
+
     /// Probabilities of A, C, G and T after some bases, by an order at most.
     pub fn probabilities(&self, order: usize, before: &[u8]) -> [f64; 4] {
         let mut context = Context::default();
@@ -124,9 +176,12 @@ impl Markov {
             if n == 0.0 {
                 break;
             }
-            let n_kinds = counts.iter().filter(|n| **n > 0).count() as f64;
+            let strength = match &self.strengths {
+                Some(strengths) => strengths[k],
+                None => counts.iter().filter(|n| **n > 0).count() as f64,
+            };
             for (probability, count) in probabilities.iter_mut().zip(counts) {
-                *probability = (f64::from(*count) + n_kinds * *probability) / (n + n_kinds);
+                *probability = (f64::from(*count) + strength * *probability) / (n + strength);
             }
         }
         probabilities
@@ -212,6 +267,32 @@ mod tests {
         let periodic = Markov::train(3, [&sequence]);
         let sum: f32 = periodic.log_likelihoods(3, sequence.as_bytes()).iter().sum();
         assert!(f64::from(-sum) / sequence.len() as f64 <= 0.01, "three bases say the next one");
+    }
+
+    #[test]
+    fn a_text_seen_many_times_over_is_believed_less_once_tuned() {
+        // Strains: one random genome, eight times; what is predicted is another of its kind.
+        let mut state = 1_u64;
+        let mut random = |n: usize| -> Vec<u8> {
+            let next = |_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                b"AACGTT"[(state >> 33) as usize % 6]
+            };
+            (0..n).map(next).collect()
+        };
+        let (genome, valid, test) = (random(2000), random(2000), random(2000));
+        let mut markov = Markov::train(6, std::iter::repeat_n(&genome, 8));
+        let bits = |markov: &Markov, order| {
+            let sum: f32 = markov.log_likelihoods(order, &test).iter().sum();
+            f64::from(-sum) / std::f64::consts::LN_2 / test.len() as f64
+        };
+        assert!(bits(&markov, 6) > 2.2, "counts at their word are worse than nothing known");
+        let plain = bits(&markov, 0);
+        markov.tune([&valid]);
+        assert_eq!(markov.strengths().map(<[f64]>::len), Some(7));
+        // 1.918 is what six letters of which two come twice hold.
+        assert!((bits(&markov, 6) - plain).abs() < 0.02, "{}", bits(&markov, 6));
+        assert!(markov.probabilities(6, b"ACGTAC").iter().sum::<f64>() - 1.0 < 1e-12);
     }
 
     proptest! {

@@ -10,7 +10,10 @@ use genome::model::StripedHyena;
 use nn::weights::{File, Tensor};
 use serde::Serialize;
 
-use super::{genome_embed, genome_generate, genome_score, genome_train, genome_variants};
+use super::{
+    genome_baselines, genome_data, genome_embed, genome_generate, genome_score, genome_train,
+    genome_variants,
+};
 use crate::args::genome::{Convert, Genome, Model};
 use crate::exit::Status;
 use crate::output::Output;
@@ -27,6 +30,8 @@ pub(crate) fn run(arguments: &Genome, output: &Output) -> anyhow::Result<Status>
             with_threads(&flags.model, || genome_generate::run(flags, output))
         }
         Genome::Embed(flags) => with_threads(&flags.model, || genome_embed::run(flags, output)),
+        Genome::Data(flags) => genome_data::run(flags, output),
+        Genome::Baselines(flags) => genome_baselines::run(flags, output),
         Genome::Info(flags) => info(flags, output),
         Genome::Convert(flags) => convert(flags, output),
         Genome::Models => models(output),
