@@ -7,6 +7,7 @@
 //!
 //! Sequences are upper-case bytes, one token each; what is not A, C, G or T is a token too.
 
+pub mod columnar;
 pub mod config;
 pub mod embed;
 mod error;
@@ -16,6 +17,7 @@ mod lines;
 pub mod load;
 pub mod model;
 pub mod npy;
+pub mod reference;
 pub mod score;
 pub mod table;
 pub mod variants;

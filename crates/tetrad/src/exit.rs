@@ -147,6 +147,12 @@ fn known_hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str>
     if let Some(genome::Error::OtherTable { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some("repeat the command that began it, or remove the file");
     }
+    if let Some(genome::Error::Reference { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some(
+            "an index beside the FASTA is used: `samtools faidx` makes it again; without one the \
+             FASTA is read whole",
+        );
+    }
     if let Some(genome::Error::Record { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some("`--on-error skip` leaves malformed records out and says so");
     }
