@@ -166,7 +166,6 @@ impl ModelConfig {
 
     fn check(&self) -> Result<(), String> {
         let sizes = [
-            ("vocab_size", self.vocab_size, 1 << 16),
             ("hidden_size", self.hidden_size, 1 << 16),
             ("num_layers", self.num_layers, 1 << 10),
             ("short_filter_length", self.short_filter_length, 1 << 6),
@@ -176,14 +175,19 @@ impl ModelConfig {
             ("hcm_filter_groups", self.hcm_filter_groups, 1 << 16),
             ("state_size", self.state_size, 1 << 8),
             ("num_attention_heads", self.num_attention_heads, 1 << 10),
-            ("inner_mlp_size", self.inner_size(), 1 << 18),
             ("inner_size_multiple_of", self.inner_size_multiple_of, 1 << 16),
         ];
+        let between = |name: &str, size: usize, least: usize, most: usize| {
+            let inside = (least..=most).contains(&size);
+            inside.then_some(()).ok_or(format!("`{name}` is {size}, not from {least} to {most}"))
+        };
         for (name, size, most) in sizes {
-            if size == 0 || size > most {
-                return Err(format!("`{name}` is {size}, not from 1 to {most}"));
-            }
+            between(name, size, 1, most)?;
         }
+        // Every byte is a token.
+        between("vocab_size", self.vocab_size, 256, 1 << 16)?;
+        // Made of the sizes above where it is not given.
+        between("inner_mlp_size", self.inner_size(), 1, 1 << 18)?;
         if !self.hidden_size.is_multiple_of(nn::BLOCK) {
             return Err(format!("`hidden_size` is {}, no multiple of 32", self.hidden_size));
         }

@@ -43,6 +43,16 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A reference that cannot be used, or an index that does not fit it.
+    #[error("failed to read reference: {reason}: {}:{line}", path.display())]
+    Reference {
+        /// The FASTA or its index.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// An unfinished table of other settings is in the way.
     #[error("failed to go on with a table: it was begun with other settings: {}", path.display())]
     OtherTable {

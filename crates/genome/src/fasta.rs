@@ -25,6 +25,7 @@ pub struct Record {
 pub struct Reader {
     path: PathBuf,
     inner: noodles_fasta::io::Reader<Lines>,
+    line: usize,
     ended: bool,
 }
 
@@ -41,17 +42,22 @@ impl Reader {
     /// If it cannot be read.
     pub fn open(path: &Path) -> Result<Reader, Error> {
         let inner = noodles_fasta::io::Reader::new(Lines::open(path, "open sequences")?);
-        Ok(Reader { path: path.to_owned(), inner, ended: false })
+        Ok(Reader { path: path.to_owned(), inner, line: 0, ended: false })
     }
 
-    /// A record, or what is wrong with it, and its line.
-    fn read(&mut self) -> std::io::Result<Option<(usize, Result<Record, String>)>> {
+    /// Line where the last record began, from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// A record, or what is wrong with it.
+    fn read(&mut self) -> std::io::Result<Option<Result<Record, String>>> {
         // Blank lines before a record are common and harmless.
         let lines = self.inner.get_mut();
         while lines.fill_buf()?.first().is_some_and(u8::is_ascii_whitespace) {
             lines.consume(1);
         }
-        let line = lines.n_ended() + 1;
+        self.line = lines.n_ended() + 1;
         let mut definition = Definition::new("", None);
         let header = match self.inner.read_definition(&mut definition) {
             Ok(0) => return Ok(None),
@@ -64,7 +70,7 @@ impl Reader {
         let record = header
             .map_err(|_| "no header: a line that starts with `>` and a name".to_owned())
             .and_then(|definition| record(&definition, sequence));
-        Ok(Some((line, record)))
+        Ok(Some(record))
     }
 }
 
@@ -81,9 +87,9 @@ impl Iterator for Reader {
                 self.ended = true;
                 None
             }
-            Ok(Some((_, Ok(record)))) => Some(Ok(record)),
-            Ok(Some((line, Err(reason)))) => {
-                Some(Err(Error::Record { path: self.path.clone(), line, reason }))
+            Ok(Some(Ok(record))) => Some(Ok(record)),
+            Ok(Some(Err(reason))) => {
+                Some(Err(Error::Record { path: self.path.clone(), line: self.line, reason }))
             }
             Err(source) => {
                 self.ended = true;

@@ -8,6 +8,7 @@
 //! Sequences are upper-case bytes, one token each; what is not A, C, G or T is a token too.
 
 pub mod annotation;
+pub mod columnar;
 pub mod config;
 pub mod corpus;
 pub mod embed;
@@ -19,6 +20,7 @@ pub mod load;
 pub mod markov;
 pub mod model;
 pub mod npy;
+pub mod reference;
 pub mod score;
 pub mod table;
 pub mod train;

@@ -14,6 +14,7 @@ const BUFFER_BYTES: usize = 1 << 16;
 /// Counts the lines that are consumed.
 pub(crate) struct Lines {
     inner: Box<dyn BufRead>,
+    gzipped: bool,
     n_ended: usize,
 }
 
@@ -37,7 +38,12 @@ impl Lines {
         } else {
             Box::new(plain)
         };
-        Ok(Lines { inner, n_ended: 0 })
+        Ok(Lines { inner, gzipped, n_ended: 0 })
+    }
+
+    /// Whether the file is packed.
+    pub(crate) fn is_gzipped(&self) -> bool {
+        self.gzipped
     }
 
     /// Lines consumed to their end.

@@ -5,7 +5,7 @@
 //! are whole.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -17,7 +17,8 @@ pub struct Table {
     partial: PathBuf,
     file: BufWriter<File>,
     n_kept: usize,
-    rows: String,
+    /// Bytes of the lines before the rows.
+    n_head: u64,
 }
 
 impl Table {
@@ -40,23 +41,31 @@ impl Table {
         name.push(".partial");
         let partial = path.with_file_name(name);
         let failed = |source| Error::File { action: "write table", path: partial.clone(), source };
-        let (mut kept, mut n_kept) = (head.to_owned(), 0);
-        if let Ok(before) = std::fs::read_to_string(&partial) {
-            if !before.starts_with(head) {
-                return Err(Error::OtherTable { path: partial });
-            }
-            let rows = &before[head.len()..];
-            // A row without its end was being written.
-            let whole = rows.rfind('\n').map_or("", |end| &rows[..=end]);
-            for row in whole.split_inclusive('\n').take(n_rows) {
-                kept.push_str(row);
-                n_kept += 1;
-            }
-        }
-        std::fs::write(&partial, &kept).map_err(failed)?;
-        let file = OpenOptions::new().append(true).open(&partial).map_err(failed)?;
-        let rows = kept.split_off(head.len());
-        Ok(Table { path: path.to_owned(), partial, file: BufWriter::new(file), n_kept, rows })
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(&partial).map_err(failed)?;
+        let kept = kept(&file, head, n_rows).map_err(failed)?;
+        let Some((n_bytes, n_kept)) = kept else {
+            return Err(Error::OtherTable { path: partial });
+        };
+        let begin = |file: &mut File| {
+            file.set_len(n_bytes)?;
+            file.seek(SeekFrom::Start(n_bytes))?;
+            if n_bytes == 0 { file.write_all(head.as_bytes()) } else { Ok(()) }
+        };
+        begin(&mut file).map_err(failed)?;
+        let (path, file) = (path.to_owned(), BufWriter::new(file));
+        Ok(Table { path, partial, file, n_kept, n_head: head.len() as u64 })
+    }
+
+    /// What it is called when it is finished.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it is called until then.
+    pub fn partial(&self) -> &Path {
+        &self.partial
     }
 
     /// Rows that were there already.
@@ -64,9 +73,21 @@ impl Table {
         self.n_kept
     }
 
-    /// Those rows.
-    pub fn kept(&self) -> impl Iterator<Item = &str> {
-        self.rows.lines()
+    /// Shows each of those rows, without its line end.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn each_kept(&self, mut row: impl FnMut(&str)) -> Result<(), Error> {
+        let mut read = || -> std::io::Result<()> {
+            let mut file = File::open(&self.partial)?;
+            file.seek(SeekFrom::Start(self.n_head))?;
+            BufReader::new(file).lines().take(self.n_kept).try_for_each(|line| {
+                row(&line?);
+                Ok(())
+            })
+        };
+        let read = read();
+        read.map_err(|source| self.failed(source))
     }
 
     fn failed(&self, source: std::io::Error) -> Error {
@@ -102,6 +123,32 @@ impl Table {
     }
 }
 
+/// How much of an unfinished table is kept, in bytes and in rows: nothing if not even its head was
+/// whole. `None` if it is another table. A row without its end was being written.
+fn kept(file: &File, head: &str, n_rows: usize) -> std::io::Result<Option<(u64, usize)>> {
+    let mut reader = BufReader::new(file);
+    let mut before = Vec::new();
+    reader.by_ref().take(head.len() as u64).read_to_end(&mut before)?;
+    if !head.as_bytes().starts_with(&before) {
+        return Ok(None);
+    }
+    if before.len() < head.len() {
+        return Ok(Some((0, 0)));
+    }
+    let (mut n_bytes, mut n_kept) = (head.len() as u64, 0);
+    let mut row = Vec::new();
+    while n_kept < n_rows {
+        row.clear();
+        let n = reader.read_until(b'\n', &mut row)?;
+        if !row.ends_with(b"\n") {
+            break;
+        }
+        n_bytes += n as u64;
+        n_kept += 1;
+    }
+    Ok(Some((n_bytes, n_kept)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,9 +167,35 @@ mod tests {
         assert!(Table::open(&path, "# a 2\nx\ty\n").is_err(), "other settings");
         let mut table = Table::open(&path, "# a 1\nx\ty\n").expect("it goes on");
         assert_eq!(table.n_kept(), 1);
+        let mut rows = Vec::new();
+        table.each_kept(|row| rows.push(row.to_owned())).expect("they are read");
+        assert_eq!(rows, ["1\t2"]);
         table.row("3\t4").expect("a row");
         table.finish().expect("finished");
         assert_eq!(std::fs::read_to_string(&path).expect("a file"), "# a 1\nx\ty\n1\t2\n3\t4\n");
         assert!(!partial.exists());
+    }
+
+    #[test]
+    fn a_table_torn_in_its_head_begins_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.tsv");
+        std::fs::write(folder.path().join("t.tsv.partial"), "# a 1\nx").expect("a file");
+        let mut table = Table::open(&path, "# a 1\nx\ty\n").expect("it begins");
+        assert_eq!(table.n_kept(), 0);
+        table.row("1\t2").expect("a row");
+        table.finish().expect("finished");
+        assert_eq!(std::fs::read_to_string(&path).expect("a file"), "# a 1\nx\ty\n1\t2\n");
+    }
+
+    #[test]
+    fn no_more_rows_are_kept_than_are_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.tsv");
+        std::fs::write(folder.path().join("t.tsv.partial"), "x\n1\n2\n3\n").expect("a file");
+        let table = Table::open_at_most(&path, "x\n", 2).expect("it goes on");
+        assert_eq!(table.n_kept(), 2);
+        table.finish().expect("finished");
+        assert_eq!(std::fs::read_to_string(&path).expect("a file"), "x\n1\n2\n");
     }
 }

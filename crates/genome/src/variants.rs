@@ -6,6 +6,8 @@
 //! insertion pushes bases out of the window's end, a deletion lets some in: both windows hold equally
 //! many bases, because a longer sequence is less likely whatever it says.
 
+use std::ops::Range;
+
 use nn::Blocked;
 
 use crate::fasta::reverse_complement;
@@ -55,6 +57,17 @@ fn windows(
         [&sequence[start..offset], alternative, &sequence[offset + n_reference..]].concat();
     let n = n_bases.min(sequence.len() - start).min(with.len());
     Windows { reference: sequence[start..start + n].to_vec(), alternative: with[..n].to_vec() }
+}
+
+/// The part of a sequence of `n_sequence` bases that [`effects`] of an allele depend on.
+pub fn around(
+    offset: usize,
+    n_reference: usize,
+    n_bases: usize,
+    n_sequence: usize,
+) -> Range<usize> {
+    let end = offset.saturating_add(n_reference).saturating_add(n_bases);
+    offset.saturating_sub(n_bases)..end.min(n_sequence)
 }
 
 /// Scores alternative alleles at one place of a reference sequence, in windows of `n_bases`.
@@ -158,6 +171,24 @@ mod tests {
         let got = windows(&all, 50, 1, b"TTT", 11);
         assert_eq!(got.reference, all[46..57]);
         assert_eq!(got.alternative, [&all[46..50], b"TTT", &all[51..55]].concat());
+    }
+
+    #[test]
+    fn windows_depend_on_nothing_but_what_is_around() {
+        let all = sequence(60);
+        for n_bases in [2, 3, 8, 21, 59, 60, 100] {
+            for offset in 0..60 {
+                for n_reference in 1..=(60 - offset).min(25) {
+                    for alternative in [&b""[..], b"T", b"TTTT", &[b'G'; 40]] {
+                        let want = windows(&all, offset, n_reference, alternative, n_bases);
+                        let part = around(offset, n_reference, n_bases, all.len());
+                        let at = offset - part.start;
+                        let got = windows(&all[part], at, n_reference, alternative, n_bases);
+                        assert_eq!(got, want, "{n_reference} at {offset}, windows of {n_bases}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -2,11 +2,15 @@
 //!
 //! Lines are kept as they are, so that they can be written again with something added.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::lines::Lines;
+
+/// Longest line, and longest header, that is read: a few hundred thousand samples fit. Packed files
+/// can hold lines without end.
+const LONGEST_BYTES: usize = 64 << 20;
 
 /// One line of variants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,9 +51,13 @@ impl Reader {
     pub fn open(path: &Path) -> Result<Reader, Error> {
         let lines = Lines::open(path, "open variants")?;
         let mut reader = Reader { path: path.to_owned(), lines, header: Vec::new(), ended: false };
+        let mut n_bytes = 0;
         loop {
             match reader.line()? {
-                Some((_, text)) if text.starts_with("##") => reader.header.push(text),
+                Some((_, text)) if text.starts_with("##") && n_bytes <= LONGEST_BYTES => {
+                    n_bytes += text.len();
+                    reader.header.push(text);
+                }
                 Some((_, text)) if text.starts_with("#CHROM\t") => {
                     reader.header.push(text);
                     return Ok(reader);
@@ -73,14 +81,16 @@ impl Reader {
         loop {
             let number = self.lines.n_ended() + 1;
             let mut bytes = Vec::new();
-            let read = self.lines.read_until(b'\n', &mut bytes);
-            let n = read.map_err(|source| Error::File {
-                action: "read variants",
-                path: self.path.clone(),
-                source,
-            })?;
+            let failed =
+                |source| Error::File { action: "read variants", path: self.path.clone(), source };
+            let lines = Read::by_ref(&mut self.lines).take(LONGEST_BYTES as u64);
+            let n = { lines }.read_until(b'\n', &mut bytes).map_err(failed)?;
             if n == 0 {
                 return Ok(None);
+            }
+            if n == LONGEST_BYTES && !bytes.ends_with(b"\n") {
+                let reason = format!("line {number} is longer than {} MiB", LONGEST_BYTES >> 20);
+                return Err(failed(std::io::Error::other(reason)));
             }
             let text = String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned();
             if !text.is_empty() {
@@ -186,6 +196,25 @@ mod tests {
     }
 
     #[test]
+    fn lines_and_headers_without_end_are_refused() {
+        use std::io::Write;
+        let packed = |head: &[u8], again: &[u8], n: usize| {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            packed.write_all(head).expect("in memory");
+            for _ in 0..n {
+                packed.write_all(again).expect("in memory");
+            }
+            packed.finish().expect("in memory")
+        };
+        let mebi = vec![b'A'; 1 << 20];
+        let records = read(&packed(HEAD.as_bytes(), &mebi, 65)).expect("a header");
+        let said = records[0].as_ref().expect_err("too long");
+        assert!(said.contains("line 3 is longer than 64 MiB") && records.len() == 1, "{said}");
+        let line = [b"##", mebi.as_slice(), b"\n"].concat();
+        read(&packed(b"", &line, 66)).expect_err("a header too long");
+    }
+
+    #[test]
     fn a_file_without_header_is_refused() {
         let error = read(b"chr1\t1\t.\tA\tC\t.\t.\t.\n").expect_err("no header");
         assert!(error.ends_with("no `#CHROM` line with the names of the columns: x.vcf:1"));
@@ -197,6 +226,24 @@ mod tests {
         fn any_bytes_are_read_to_an_end(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = read(&[HEAD.as_bytes(), &bytes].concat());
             let _ = read(&bytes);
+        }
+
+        #[test]
+        fn a_changed_line_is_read_or_refused(
+            places in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = b"chr1\t18446744073709551614\t.\tAC\tA,<DEL>,GTT\t.\tPASS\tAC=1\n".repeat(3);
+            for (place, byte) in places {
+                let at = place.index(bytes.len());
+                bytes[at] = byte;
+            }
+            for body in [&bytes[..], &bytes[..cut.index(bytes.len())]] {
+                let records = read(&[HEAD.as_bytes(), body].concat()).expect("the header is whole");
+                for record in records.into_iter().flatten() {
+                    prop_assert!(!record.reference.is_empty() && !record.text.is_empty());
+                }
+            }
         }
     }
 }

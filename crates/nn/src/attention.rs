@@ -73,6 +73,29 @@ impl KeyValues {
         self.n_tokens
     }
 
+    /// The same tokens so many times, with room for `n_more`. Their positions begin again with each
+    /// copy: only the time that attention over them takes is that of a longer sequence.
+    ///
+    /// # Panics
+    /// If the tokens held are no multiple of [`BLOCK`].
+    #[doc(hidden)]
+    #[must_use]
+    pub fn repeated(&self, n_times: usize, n_more: usize) -> KeyValues {
+        assert!(self.n_tokens.is_multiple_of(BLOCK), "whole blocks of keys");
+        let n_blocks = self.n_tokens / BLOCK;
+        let repeat = |head: &Vec<Row>| {
+            let n_rows =
+                head.len() / n_blocks.max(1) * (n_times * n_blocks + n_more.div_ceil(BLOCK));
+            let mut all = Vec::with_capacity(n_rows);
+            for _ in 0..n_times {
+                all.extend_from_slice(head);
+            }
+            all
+        };
+        let heads = self.heads.iter().map(repeat).collect();
+        KeyValues { n_tokens: n_times * self.n_tokens, heads }
+    }
+
     /// Bytes held.
     pub fn size_bytes(&self) -> usize {
         self.heads.iter().map(|head| size_of_val(head.as_slice())).sum()

@@ -14,10 +14,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::tensor::Metadata;
+use safetensors::{Dtype, View};
 
 use crate::error::Error;
 use map::Bytes;
+
+/// Largest header of safetensors, as their format has it.
+const LARGEST_HEADER: usize = 100_000_000;
 
 /// How numbers are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,12 +133,29 @@ impl File {
         Error::Malformed { path: self.path.clone(), reason }
     }
 
+    /// Only the header is looked at here, and nothing in it is believed that the size of the file
+    /// contradicts.
     fn read_safetensors(&mut self) -> Result<(), Error> {
-        let all = self.bytes.get(0..self.bytes.len());
-        let (size, header) = SafeTensors::read_metadata(&all).map_err(|error| {
-            self.malformed(format!("neither a PyTorch archive nor safetensors ({error})"))
-        })?;
+        let neither = |why: &dyn std::fmt::Display| {
+            self.malformed(format!("neither a PyTorch archive nor safetensors ({why})"))
+        };
+        let len = self.bytes.len();
+        let first = self.bytes.get(0..len.min(8));
+        let first = first.first_chunk().ok_or_else(|| neither(&"less than 8 bytes"))?;
+        let size = usize::try_from(u64::from_le_bytes(*first)).unwrap_or(usize::MAX);
+        if size > LARGEST_HEADER || size > len - 8 {
+            return Err(neither(&format_args!("a header of {size} bytes in a file of {len}")));
+        }
         let start = 8 + size;
+        // Reading it checks that tensors follow each other without gaps and are as long as their
+        // shapes say.
+        let header: Result<Metadata, _> = serde_json::from_slice(&self.bytes.get(8..start));
+        let header = header.map_err(|error| neither(&error))?;
+        if header.data_len().checked_add(start) != Some(len) {
+            let n = header.data_len();
+            let reason = format!("{n} bytes of tensors after {start} in a file of {len}");
+            return Err(self.malformed(reason));
+        }
         let mut entries = BTreeMap::new();
         let tensors: BTreeMap<_, _> = header.tensors().into_iter().collect();
         for (name, info) in tensors {
@@ -151,7 +172,6 @@ impl File {
             entries.insert(name, Entry { kind, shape: info.shape.clone(), range });
         }
         let metadata = header.metadata().clone().unwrap_or_default();
-        drop(all);
         self.metadata = metadata.into_iter().collect();
         self.entries = entries;
         Ok(())

@@ -168,6 +168,12 @@ fn known_hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str>
     if let Some(genome::Error::Program { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some("`--no-prediction` goes on without genes that nobody gives");
     }
+    if let Some(genome::Error::Reference { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some(
+            "an index beside the FASTA is used: `samtools faidx` makes it again; without one the \
+             FASTA is read whole",
+        );
+    }
     if let Some(genome::Error::Record { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some("`--on-error skip` leaves malformed records out and says so");
     }

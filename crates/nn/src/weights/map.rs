@@ -20,7 +20,7 @@ pub(super) struct Bytes {
 impl Bytes {
     /// Maps a file, or its parts where it is split.
     pub(super) fn open(path: &Path) -> Result<Bytes, Error> {
-        let parts = paths(path).iter().map(|path| map(path)).collect::<Result<_, _>>()?;
+        let parts = paths(path)?.iter().map(|path| map(path)).collect::<Result<_, _>>()?;
         Ok(Bytes { parts })
     }
 
@@ -51,17 +51,41 @@ impl Bytes {
     }
 }
 
-/// The file itself, or `NAME.part0`, `NAME.part1`, … as long as they go.
-fn paths(path: &Path) -> Vec<PathBuf> {
-    let name = path.to_string_lossy().into_owned();
-    let stem = match name.strip_suffix(".part0") {
-        Some(stem) => stem.to_owned(),
-        None if path.exists() => return vec![path.to_owned()],
-        None => name,
+/// The file itself, or `NAME.part0`, `NAME.part1`, … when `NAME` is not there or the first is named.
+fn paths(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let malformed = |reason| Error::Malformed { path: path.to_owned(), reason };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = match part_of(&name) {
+        Some((stem, 0)) => stem,
+        None if path.exists() => return Ok(vec![path.to_owned()]),
+        None => &*name,
+        Some((stem, n)) => {
+            return Err(malformed(format!("part {n} of several: name `{stem}` or `{stem}.part0`")));
+        }
     };
-    let numbered = (0..).map(|n| PathBuf::from(format!("{stem}.part{n}")));
-    let parts: Vec<PathBuf> = numbered.take_while(|part| part.exists()).collect();
-    if parts.is_empty() { vec![path.to_owned()] } else { parts }
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    // What cannot be listed is found to be missing when it is opened.
+    let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut numbers: Vec<usize> = names
+        .filter_map(|name| part_of(&name).filter(|(of, _)| *of == stem).map(|(_, n)| n))
+        .collect();
+    numbers.sort_unstable();
+    if let Some((missing, next)) = numbers.iter().enumerate().find(|(idx, n)| idx != *n) {
+        return Err(malformed(format!("`{stem}.part{next}` is there, but no `.part{missing}`")));
+    }
+    if numbers.is_empty() {
+        return Ok(vec![path.to_owned()]);
+    }
+    Ok(numbers.iter().map(|n| path.with_file_name(format!("{stem}.part{n}"))).collect())
+}
+
+/// What `NAME.partN` says.
+fn part_of(name: &str) -> Option<(&str, usize)> {
+    let (stem, n) = name.rsplit_once(".part")?;
+    // `.part01` would be a second name of the same part.
+    let n: usize = n.parse().ok().filter(|number: &usize| number.to_string() == n)?;
+    Some((stem, n))
 }
 
 fn map(path: &Path) -> Result<Mmap, Error> {

@@ -2,7 +2,8 @@
 //! functions that rebuild tensors are recognised by name, any other is an error.
 //!
 //! Source of the opcodes: CPython's `pickletools`. What a stream may make is bounded: its length
-//! bounds the number of values, and containers nest to a fixed depth.
+//! bounds the number of values, and containers nest to a fixed depth. So that they do, a dictionary
+//! is complete once something else holds it, as in what Python writes of anything without cycles.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -52,6 +53,7 @@ pub(super) struct Dict(Rc<Pairs>);
 struct Pairs {
     pairs: RefCell<Vec<(Value, Value)>>,
     depth: Cell<u32>,
+    complete: Cell<bool>,
 }
 
 impl Dict {
@@ -60,9 +62,12 @@ impl Dict {
     }
 
     fn insert(&self, key: Value, value: Value) -> Result<(), String> {
-        let depth = self.0.depth.get().max(1 + depth(&key).max(depth(&value)));
+        let depth = self.0.depth.get().max(1 + held(&key).max(held(&value)));
         if depth > DEEPEST {
             return Err("nests too deep".to_owned());
+        }
+        if self.0.complete.get() {
+            return Err("adds to a dictionary that something else holds".to_owned());
         }
         self.0.depth.set(depth);
         self.0.pairs.borrow_mut().push((key, value));
@@ -70,10 +75,14 @@ impl Dict {
     }
 }
 
-fn depth(value: &Value) -> u32 {
+/// How deep a value is that another comes to hold.
+fn held(value: &Value) -> u32 {
     match value {
         Value::Tuple(_, depth) => *depth,
-        Value::Dict(dict) => dict.0.depth.get(),
+        Value::Dict(dict) => {
+            dict.0.complete.set(true);
+            dict.0.depth.get()
+        }
         _ => 0,
     }
 }
@@ -155,7 +164,7 @@ impl Machine<'_> {
     }
 
     fn tuple(values: Vec<Value>) -> Result<Value, String> {
-        let depth = 1 + values.iter().map(depth).max().unwrap_or(0);
+        let depth = 1 + values.iter().map(held).max().unwrap_or(0);
         if depth > DEEPEST {
             return Err("nests too deep".to_owned());
         }

@@ -9,8 +9,9 @@ use super::map::{Bytes, Reader};
 use super::pickle::{self, Storage, Value};
 use super::{Entry, Kind};
 
-/// Largest pickle that is read: those of the 40B models are below 1 MB.
-const LARGEST_PICKLE: u64 = 64 << 20;
+/// Largest pickle that is read: those of the 40B models are below 1 MB. A byte may make a value of
+/// some hundred bytes.
+const LARGEST_PICKLE: u64 = 8 << 20;
 
 /// Where the tensors of an archive lie.
 pub(super) fn entries(bytes: &Bytes) -> Result<BTreeMap<String, Entry>, String> {
@@ -32,7 +33,9 @@ pub(super) fn entries(bytes: &Bytes) -> Result<BTreeMap<String, Entry>, String> 
             && start.checked_add(size).is_some_and(|end| end <= bytes.len())
             && let Some((_, key)) = name.rsplit_once("/data/")
         {
-            files.insert(key.to_owned(), start..start + size);
+            if files.insert(key.to_owned(), start..start + size).is_some() {
+                return Err(format!("two storages `{key}`"));
+            }
         }
     }
     let [(idx, size)] = pickles[..] else {
@@ -57,7 +60,8 @@ pub(super) fn entries(bytes: &Bytes) -> Result<BTreeMap<String, Entry>, String> 
             if *size > 1 && *got != stride {
                 return Err(format!("`{name}` is not contiguous"));
             }
-            stride *= size;
+            // Only where another size is 0 can this be more than `n`.
+            stride = stride.saturating_mul(*size);
         }
         let size = kind.size_bytes();
         let range = tensor.offset.checked_mul(size).and_then(|from| {
@@ -69,7 +73,10 @@ pub(super) fn entries(bytes: &Bytes) -> Result<BTreeMap<String, Entry>, String> 
         if let Kind::Other(_) = kind {
             continue;
         }
-        entries.insert(name, Entry { kind: kind.clone(), shape: tensor.shape.clone(), range });
+        let entry = Entry { kind: kind.clone(), shape: tensor.shape.clone(), range };
+        if entries.insert(name.clone(), entry).is_some() {
+            return Err(format!("two tensors `{name}`"));
+        }
     }
     if entries.is_empty() {
         return Err("no tensors in the archive".to_owned());

@@ -1,9 +1,14 @@
 //! The operations against plain definitions, on every set of instructions that this machine has.
 
 mod attention;
+mod damaged;
 mod hyena;
 mod norm;
 mod products;
 mod reference;
 mod train;
 mod weights;
+
+/// Counts, so that tests can see what a damaged file makes a reader ask for.
+#[global_allocator]
+static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;

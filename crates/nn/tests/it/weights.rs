@@ -9,7 +9,13 @@ use proptest::prelude::*;
 use zip::write::SimpleFileOptions;
 
 /// A pickle, written opcode by opcode: the state dict `{"a": tensor of [2, 3] f32}`.
-fn pickle(function: &str, storage: &str, shape: [u8; 2], strides: [u8; 2], offset: u8) -> Vec<u8> {
+pub(crate) fn pickle(
+    function: &str,
+    storage: &str,
+    shape: [u8; 2],
+    strides: [u8; 2],
+    offset: u8,
+) -> Vec<u8> {
     let mut out = b"\x80\x02}q\x00X\x01\x00\x00\x00aq\x01".to_vec();
     let (module, name) = function.rsplit_once('.').expect("a dotted name");
     write!(out, "c{module}\n{name}\n").expect("in memory");
@@ -22,10 +28,10 @@ fn pickle(function: &str, storage: &str, shape: [u8; 2], strides: [u8; 2], offse
     out
 }
 
-const REBUILD: &str = "torch._utils._rebuild_tensor_v2";
+pub(crate) const REBUILD: &str = "torch._utils._rebuild_tensor_v2";
 
 /// An archive as `torch.save` writes it: nothing compressed.
-fn archive(pickle: &[u8], data: &[u8]) -> Vec<u8> {
+pub(crate) fn archive(pickle: &[u8], data: &[u8]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for (name, bytes) in [("x/data.pkl", pickle), ("x/data/0", data), ("x/version", b"3\n")] {
@@ -35,18 +41,18 @@ fn archive(pickle: &[u8], data: &[u8]) -> Vec<u8> {
     zip.finish().expect("in memory").into_inner()
 }
 
-fn six() -> Vec<u8> {
+pub(crate) fn six() -> Vec<u8> {
     (0..6).flat_map(|n: u8| f32::from(n).to_le_bytes()).collect()
 }
 
-fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+pub(crate) fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, bytes).expect("a file");
     path
 }
 
 /// What opening says, without the path.
-fn refusal(bytes: &[u8]) -> String {
+pub(crate) fn refusal(bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let path = put(folder.path(), "x.pt", bytes);
     let error = File::open(&path).expect_err("it is refused").to_string();

@@ -85,10 +85,12 @@ pub(crate) struct Score {
     /// FASTA, plain or gzipped; `-` is stdin.
     #[arg(required = true, value_name = "FASTA")]
     pub(crate) sequences: Vec<PathBuf>,
-    /// Table to write (default: stdout). An interrupted one goes on with the same command.
+    /// Table to write, as text or, if its name ends in `.parquet`, as Parquet (default: stdout, which
+    /// cannot be gone on with). An interrupted one goes on with the same command.
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
-    /// Also write every base: sequence, start, end, base, log-likelihood in nats (BED columns).
+    /// Also write every base: sequence, start, end, base, log-likelihood in nats (BED columns), as
+    /// text or, if its name ends in `.parquet`, as Parquet.
     #[arg(long, value_name = "FILE", conflicts_with = "both_strands")]
     pub(crate) per_base: Option<PathBuf>,
     /// Score the reverse complement too, and average.
@@ -119,7 +121,8 @@ pub(crate) struct Variants {
     /// VCF, plain or gzipped; `-` is stdin.
     #[arg(value_name = "VCF")]
     pub(crate) variants: PathBuf,
-    /// The reference that it was called against: FASTA, plain or gzipped.
+    /// The reference that it was called against: FASTA, plain or gzipped. A plain one with its index
+    /// (`.fai`) beside it stays on disk.
     #[arg(long, value_name = "FASTA")]
     pub(crate) reference: PathBuf,
     /// Bases in each window.
@@ -128,7 +131,8 @@ pub(crate) struct Variants {
     /// What is written.
     #[arg(long, value_enum, default_value = "tsv")]
     pub(crate) r#as: VariantsAs,
-    /// File to write (default: stdout). An interrupted one goes on with the same command.
+    /// File to write; rows as Parquet if its name ends in `.parquet` (default: stdout, which cannot be
+    /// gone on with). An interrupted one goes on with the same command.
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
     /// What becomes of a malformed line, or one that does not fit the reference.

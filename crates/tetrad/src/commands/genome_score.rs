@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use genome::columnar::{self, Column, Kind};
 use genome::fasta::{Reader, Record, reverse_complement};
 use genome::model::{StripedHyena, Token};
 use genome::score::{self, tokens};
@@ -33,9 +34,23 @@ struct Scored {
     per_base: Vec<f32>,
 }
 
-const HEADER: &str = "name\tn_bases\tn_scored\tstrands\tlog_likelihood\tmean\tbits_per_base";
+const COLUMNS: [Column; 7] = [
+    ("name", Kind::Text),
+    ("n_bases", Kind::Whole),
+    ("n_scored", Kind::Whole),
+    ("strands", Kind::Text),
+    ("log_likelihood", Kind::Real),
+    ("mean", Kind::Real),
+    ("bits_per_base", Kind::Real),
+];
 
-const PER_BASE_HEADER: &str = "sequence\tstart\tend\tbase\tlog_likelihood";
+const PER_BASE_COLUMNS: [Column; 5] = [
+    ("sequence", Kind::Text),
+    ("start", Kind::Whole),
+    ("end", Kind::Whole),
+    ("base", Kind::Text),
+    ("log_likelihood", Kind::Real),
+];
 
 impl Scored {
     fn row(&self) -> String {
@@ -83,12 +98,15 @@ impl Rows<'_> {
 pub(crate) fn run(flags: &Score, output: &Output) -> anyhow::Result<Status> {
     let model = load(&flags.model)?;
     let settings = settings(flags);
-    let head = |header: &str| format!("# {settings}\n{header}\n");
-    let table = flags.to.as_ref().map(|path| Table::open(path, &head(HEADER))).transpose()?;
+    let head = |columns: &[Column]| format!("# {settings}\n{}\n", columnar::header(columns));
+    let table = flags.to.as_ref().map(|path| Table::open(path, &head(&COLUMNS))).transpose()?;
     // Rows per base belong to the rows that are kept; what ran ahead of them is made again.
+    let mut n_bases = 0;
     let n_scored = |row: &str| row.split('\t').nth(2).and_then(|n| n.parse::<usize>().ok());
-    let n_bases = table.iter().flat_map(Table::kept).filter_map(n_scored).sum();
-    let open = |path| Table::open_at_most(path, &head(PER_BASE_HEADER), n_bases);
+    if let Some(table) = &table {
+        table.each_kept(|row| n_bases += n_scored(row).unwrap_or(0))?;
+    }
+    let open = |path| Table::open_at_most(path, &head(&PER_BASE_COLUMNS), n_bases);
     let per_base = flags.per_base.as_deref().map(open).transpose()?;
     let mut n_to_skip = table.as_ref().map_or(0, Table::n_kept);
     if n_to_skip > 0 {
@@ -96,7 +114,7 @@ pub(crate) fn run(flags: &Score, output: &Output) -> anyhow::Result<Status> {
     }
     let streaming = output.is_text();
     if streaming && table.is_none() {
-        output.data(HEADER)?;
+        output.data(&columnar::header(&COLUMNS))?;
     }
     let mut rows = Rows { output, table, per_base, answers: Vec::new(), streaming };
     let bar = if output.interactive() { ProgressBar::no_length() } else { ProgressBar::hidden() };
@@ -133,8 +151,11 @@ pub(crate) fn run(flags: &Score, output: &Output) -> anyhow::Result<Status> {
     }
     score_batch(&model, flags, &mut batch, &mut rows, &bar)?;
     bar.finish_and_clear();
-    for table in [rows.table, rows.per_base].into_iter().flatten() {
-        output.note(&format!("wrote {}", table.finish()?.display()));
+    let tables = [(rows.table, &COLUMNS[..]), (rows.per_base, &PER_BASE_COLUMNS)];
+    for (table, columns) in tables {
+        if let Some(table) = table {
+            output.note(&format!("wrote {}", columnar::finish(table, columns)?.display()));
+        }
     }
     if flags.to.is_none() && !streaming {
         output.answer("tetrad.genome.score", &rows.answers, String::new)?;

@@ -1,11 +1,12 @@
 //! `tetrad genome variants`.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use genome::columnar::{self, Column, Kind};
+use genome::reference::Reference;
 use genome::table::Table;
-use genome::variants::{Effect, effects};
-use genome::{fasta, vcf};
+use genome::variants::{self, Effect, effects};
+use genome::vcf;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -28,8 +29,16 @@ struct Row {
     n_bases: usize,
 }
 
-const HEADER: &str =
-    "sequence\tposition\treference\talternative\tdelta_log_likelihood\tforward\treverse\tn_bases\n";
+const COLUMNS: [Column; 8] = [
+    ("sequence", Kind::Text),
+    ("position", Kind::Whole),
+    ("reference", Kind::Text),
+    ("alternative", Kind::Text),
+    ("delta_log_likelihood", Kind::Real),
+    ("forward", Kind::Real),
+    ("reverse", Kind::Real),
+    ("n_bases", Kind::Whole),
+];
 
 const INFO: &str = "##INFO=<ID=TETRAD_DLL,Number=A,Type=Float,Description=\"Delta log-likelihood in \
                     nats, alternative less reference, mean of both strands\">";
@@ -38,12 +47,12 @@ pub(crate) fn run(flags: &Variants, output: &Output) -> anyhow::Result<Status> {
     if flags.window < 2 {
         return Err(usage("`--window` is below 2 bases", "the models were trained with 8192"));
     }
-    let mut reader = vcf::Reader::open(&flags.variants)?;
-    let mut reference = BTreeMap::new();
-    for record in fasta::Reader::open(&flags.reference)? {
-        let record = record?;
-        reference.insert(record.name, record.sequence.to_ascii_uppercase());
+    let as_vcf = flags.r#as == VariantsAs::Vcf;
+    if as_vcf && flags.to.as_deref().is_some_and(columnar::is_parquet) {
+        return Err(usage("a VCF is no Parquet", "`--as tsv` gives rows, which can be Parquet"));
     }
+    let mut reader = vcf::Reader::open(&flags.variants)?;
+    let mut reference = Reference::open(&flags.reference)?;
     let model = load(&flags.model)?;
     let head = head(flags, reader.header());
     let mut table = flags.to.as_ref().map(|path| Table::open(path, &head)).transpose()?;
@@ -59,14 +68,10 @@ pub(crate) fn run(flags: &Variants, output: &Output) -> anyhow::Result<Status> {
     let (mut n_skipped, mut answers) = (0, Vec::new());
     for record in reader.by_ref() {
         let fitting = record.and_then(|record| {
-            let sequence = fits(&record, &reference).map_err(|reason| genome::Error::Record {
-                path: flags.variants.clone(),
-                line: record.line,
-                reason,
-            })?;
-            Ok((record, sequence))
+            let stretch = around(&mut reference, &record, flags)?;
+            Ok((record, stretch))
         });
-        let (record, sequence) = match fitting {
+        let (record, (sequence, offset)) = match fitting {
             Ok(fitting) => fitting,
             Err(error @ genome::Error::Record { .. }) if flags.on_error == OnError::Skip => {
                 output.note(&format!("skipped: {error}"));
@@ -76,19 +81,13 @@ pub(crate) fn run(flags: &Variants, output: &Output) -> anyhow::Result<Status> {
             Err(error) => return Err(error.into()),
         };
         let alleles: Vec<&[u8]> = record.alternatives.iter().flatten().map(Vec::as_slice).collect();
-        let n_rows = if flags.r#as == VariantsAs::Vcf { 1 } else { alleles.len() };
+        let n_rows = if as_vcf { 1 } else { alleles.len() };
         if n_to_skip >= n_rows {
             n_to_skip -= n_rows;
             continue;
         }
-        let found = effects(
-            &model,
-            sequence,
-            record.offset,
-            record.reference.len(),
-            &alleles,
-            flags.window,
-        );
+        let found =
+            effects(&model, &sequence, offset, record.reference.len(), &alleles, flags.window);
         let rows = rows(&record, &found);
         let lines = match flags.r#as {
             VariantsAs::Tsv => rows.iter().map(line).collect(),
@@ -115,7 +114,9 @@ pub(crate) fn run(flags: &Variants, output: &Output) -> anyhow::Result<Status> {
     }
     bar.finish_and_clear();
     match table {
-        Some(table) => output.note(&format!("wrote {}", table.finish()?.display())),
+        Some(table) => {
+            output.note(&format!("wrote {}", columnar::finish(table, &COLUMNS)?.display()));
+        }
         None if !output.is_text() => {
             output.answer("tetrad.genome.variants", &answers, String::new)?;
         }
@@ -141,33 +142,48 @@ fn head(flags: &Variants, header: &[String]) -> String {
             let ours = format!("##tetrad_genome_variants=\"{settings}\"");
             format!("{meta}{INFO}\n{ours}\n{columns}\n")
         }
-        _ => format!("# tetrad genome variants: {settings}\n{HEADER}"),
+        _ => format!("# tetrad genome variants: {settings}\n{}\n", columnar::header(&COLUMNS)),
     }
 }
 
-/// The reference sequence of a record, if its allele stands there.
-fn fits<'a>(
+/// What effects of a record depend on, and where in it the reference allele begins; an error of the
+/// record if its allele does not stand there.
+fn around(
+    reference: &mut Reference,
     record: &vcf::Record,
-    reference: &'a BTreeMap<String, Vec<u8>>,
-) -> Result<&'a [u8], String> {
-    let sequence = reference
-        .get(&record.sequence)
-        .ok_or_else(|| format!("no `{}` in the reference", record.sequence))?;
-    let end = record.offset + record.reference.len();
-    let stands = sequence
-        .get(record.offset..end)
-        .ok_or_else(|| format!("`{}` ends at {}, before {end}", record.sequence, sequence.len()))?;
-    if stands != record.reference {
-        let text = |bases: &[u8]| String::from_utf8_lossy(bases).into_owned();
-        return Err(format!(
-            "the reference has `{}` at {}:{}, not `{}`",
-            text(stands),
-            record.sequence,
-            record.offset + 1,
-            text(&record.reference)
-        ));
+    flags: &Variants,
+) -> Result<(Vec<u8>, usize), genome::Error> {
+    let (name, offset, n) = (&record.sequence, record.offset, record.reference.len());
+    let unfit =
+        |reason| genome::Error::Record { path: flags.variants.clone(), line: record.line, reason };
+    let n_sequence =
+        reference.n_bases(name).ok_or_else(|| unfit(format!("no `{name}` in the reference")))?;
+    if offset.checked_add(n).is_none_or(|end| end > n_sequence) {
+        return Err(unfit(format!(
+            "`{name}` ends at {n_sequence}, before the end of `{}` at {}",
+            shortened(&record.reference),
+            offset + 1
+        )));
     }
-    Ok(sequence)
+    let range = variants::around(offset, n, flags.window, n_sequence);
+    let at = offset - range.start;
+    let sequence = reference.read(name, range)?;
+    let stands = &sequence[at..at + n];
+    if stands != record.reference {
+        return Err(unfit(format!(
+            "the reference has `{}` at {name}:{}, not `{}`",
+            shortened(stands),
+            offset + 1,
+            shortened(&record.reference)
+        )));
+    }
+    Ok((sequence.into_owned(), at))
+}
+
+/// An allele for a message.
+fn shortened(bases: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bases[..bases.len().min(20)]).into_owned();
+    if bases.len() > 20 { format!("{text}…") } else { text }
 }
 
 fn rows(record: &vcf::Record, found: &[Effect]) -> Vec<Row> {

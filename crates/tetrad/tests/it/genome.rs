@@ -283,3 +283,100 @@ fn a_species_in_two_splits_is_refused() {
     assert_eq!(missing.code, 2, "{missing:#?}");
     assert!(missing.stderr.contains("failed to open corpus"), "{missing:#?}");
 }
+
+#[test]
+fn variants_against_an_indexed_reference_are_those_against_a_whole_one() {
+    let (folder, fasta) = folder_with(">chr0\nAC\n>chr1 x\nACGTACGTTTGACCA\nACGGTTACGATTACA\n");
+    let vcf = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n\
+               chr1\t5\t.\tA\tC,AGG\t.\t.\t.\n\
+               chr1\t15\t.\tAACG\tA\t.\t.\t.\n\
+               chr1\t30\t.\tA\tT\t.\t.\t.\n";
+    std::fs::write(folder.path().join("x.vcf"), vcf).expect("a file");
+    let weights = weights();
+    let run = |more: &[&str]| {
+        let first = ["genome", "variants", "--model", &weights, "--reference", "x.fa", "x.vcf"];
+        tetrad(folder.path(), &[&first[..], &["--window", "12"], more].concat())
+    };
+    let index = fasta.with_file_name("x.fa.fai");
+    let whole = run(&[]);
+    assert_eq!(whole.code, 0, "{whole:#?}");
+    assert_eq!(whole.stdout.lines().count(), 2 + 4);
+    std::fs::write(&index, "chr0\t2\t6\t2\t3\nchr1\t30\t17\t15\t16\n").expect("a file");
+    let indexed = run(&[]);
+    assert_eq!((indexed.code, &indexed.stdout), (0, &whole.stdout), "{indexed:#?}");
+    // Of another file, and no index at all: skipping lines of the VCF does not help.
+    for (text, said) in [
+        ("chr0\t2\t6\t2\t3\nchr1\t30\t18\t15\t16\n", "the header of `chr1` is not where it says"),
+        ("chr0\t2\t6\t2\t3\nchr1\t30\t17\t0\t16\n", "no line of an index"),
+    ] {
+        std::fs::write(&index, text).expect("a file");
+        let ran = run(&["--on-error", "skip"]);
+        assert_eq!(ran.code, 2, "{ran:#?}");
+        let first = ran.stderr.lines().next().unwrap_or_default();
+        assert!(first.starts_with("tetrad: failed to read reference: "), "{ran:#?}");
+        assert!(first.contains(said) && first.ends_with("x.fa.fai:2"), "{ran:#?}");
+        assert!(ran.stderr.contains("samtools faidx"), "{ran:#?}");
+    }
+    // What the index lacks is a fault of the line that asks for it.
+    std::fs::write(&index, "chr0\t2\t6\t2\t3\n").expect("a file");
+    let lacking = run(&[]);
+    assert_eq!(lacking.code, 2, "{lacking:#?}");
+    assert!(lacking.stderr.contains("no `chr1` in the reference: x.vcf:3"), "{lacking:#?}");
+    // A place near the end of all numbers.
+    let far = vcf.replace("chr1\t5\t.\tA\t", "chr1\t18446744073709551615\t.\tAC\t");
+    std::fs::write(folder.path().join("x.vcf"), far).expect("a file");
+    std::fs::remove_file(&index).expect("removed");
+    let far = run(&[]);
+    assert_eq!(far.code, 2, "{far:#?}");
+    assert!(far.stderr.contains("`chr1` ends at 30, before the end of `AC`"), "{far:#?}");
+}
+
+/// Parquet begins and ends with its name.
+fn is_parquet(path: &Path) -> bool {
+    let bytes = std::fs::read(path).expect("a file");
+    bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1")
+}
+
+#[test]
+fn tables_are_parquet_where_their_names_say_so_and_go_on_all_the_same() {
+    let (folder, _) = folder_with(">a\nACGTACGTTTGACCA\n>c\nACGGT\n");
+    let weights = weights();
+    let arguments = [
+        "genome",
+        "score",
+        "--model",
+        &weights,
+        "x.fa",
+        "--to",
+        "t.parquet",
+        "--per-base",
+        "p.parquet",
+    ];
+    // As a kill after the first row leaves it.
+    let text = [&arguments[..6], &["t.tsv"]].concat();
+    assert_eq!(tetrad(folder.path(), &text).code, 0);
+    let rows = std::fs::read_to_string(folder.path().join("t.tsv")).expect("the table");
+    let partial = folder.path().join("t.parquet.partial");
+    std::fs::write(&partial, rows.split_inclusive('\n').take(3).collect::<String>())
+        .expect("a file");
+    let ran = tetrad(folder.path(), &arguments);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    assert!(ran.stderr.contains("going on after 1 sequences that are done"), "{ran:#?}");
+    assert!(!partial.exists() && !folder.path().join("p.parquet.partial").exists());
+    assert!(is_parquet(&folder.path().join("t.parquet")));
+    assert!(is_parquet(&folder.path().join("p.parquet")));
+    std::fs::write(
+        folder.path().join("x.vcf"),
+        "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n\
+         a\t5\t.\tA\tC\t.\t.\t.\n",
+    )
+    .expect("a file");
+    let variants = ["genome", "variants", "--model", &weights, "--reference", "x.fa", "x.vcf"];
+    let to = ["--to", "v.parquet"];
+    let made = tetrad(folder.path(), &[&variants[..], &to].concat());
+    assert_eq!(made.code, 0, "{made:#?}");
+    assert!(is_parquet(&folder.path().join("v.parquet")));
+    let vcf = tetrad(folder.path(), &[&variants[..], &to, &["--as", "vcf"]].concat());
+    assert_eq!(vcf.code, 2, "{vcf:#?}");
+    assert!(vcf.stderr.contains("a VCF is no Parquet"), "{vcf:#?}");
+}
