@@ -8,6 +8,7 @@ use nn::weights::File;
 use crate::config::ModelConfig;
 use crate::error::Error;
 use crate::model::{Random, StripedHyena};
+use crate::shipped;
 
 /// Key under which our weight files keep their configuration.
 pub const CONFIG_KEY: &str = "tetrad.genome.config";
@@ -58,7 +59,15 @@ pub fn config_of(file: &File, named: Option<&str>) -> Result<ModelConfig, Error>
     })
 }
 
-/// Loads a model: a file of weights, or `random:SEED` with a configuration.
+/// The weights that a user names: a file, or `small` for those that come with the program.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn file(weights: &str) -> Result<File, Error> {
+    if weights == shipped::SMALL { shipped::small() } else { Ok(File::open(Path::new(weights))?) }
+}
+
+/// Loads a model: a file of weights, `small`, or `random:SEED` with a configuration.
 ///
 /// # Errors
 /// As the parts.
@@ -77,6 +86,6 @@ pub fn model(
         let config = config(name)?;
         return StripedHyena::load(&config, &Random { seed }, precision);
     }
-    let file = File::open(Path::new(weights))?;
+    let file = file(weights)?;
     StripedHyena::load(&config_of(&file, named)?, &file, precision)
 }

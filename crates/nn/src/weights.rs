@@ -113,7 +113,18 @@ impl File {
     /// # Errors
     /// If it cannot be read, or is neither.
     pub fn open(path: &Path) -> Result<File, Error> {
-        let bytes = Bytes::open(path)?;
+        File::read(path, Bytes::open(path)?)
+    }
+
+    /// Weights that are part of the program, under a name for errors.
+    ///
+    /// # Errors
+    /// If they are neither.
+    pub fn built(name: &str, bytes: &'static [u8]) -> Result<File, Error> {
+        File::read(Path::new(name), Bytes::built(bytes))
+    }
+
+    fn read(path: &Path, bytes: Bytes) -> Result<File, Error> {
         let archive = bytes.get(0..bytes.len().min(4)).starts_with(b"PK\x03\x04");
         let mut file = File {
             path: path.to_owned(),

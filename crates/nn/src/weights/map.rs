@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
@@ -14,7 +14,26 @@ use crate::error::Error;
 /// The bytes of one file, or of its parts in order.
 #[derive(Debug)]
 pub(super) struct Bytes {
-    parts: Vec<Mmap>,
+    parts: Vec<Part>,
+}
+
+/// One stretch of them.
+#[derive(Debug)]
+enum Part {
+    Mapped(Mmap),
+    /// Part of the program.
+    Built(&'static [u8]),
+}
+
+impl Deref for Part {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Part::Mapped(map) => map,
+            Part::Built(bytes) => bytes,
+        }
+    }
 }
 
 impl Bytes {

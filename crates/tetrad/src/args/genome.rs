@@ -32,8 +32,9 @@ pub(crate) enum Genome {
 /// Which model, and how it is run.
 #[derive(Debug, Args)]
 pub(crate) struct Model {
-    /// Weights: safetensors, an official `.pt` (or its `.part0`), or `random:SEED`.
-    #[arg(long, value_name = "FILE")]
+    /// Weights: `small` (the model that comes with the program: bacteria), safetensors, an official
+    /// `.pt` (or its `.part0`), or `random:SEED`.
+    #[arg(long, value_name = "FILE", default_value = "small")]
     pub(crate) model: String,
     /// A published model's name, or a JSON file with the official field names (default: what the
     /// weights say, or `config.json` beside them).

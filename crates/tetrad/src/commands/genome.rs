@@ -119,7 +119,7 @@ fn info(flags: &Model, output: &Output) -> anyhow::Result<Status> {
         let config = genome::load::config(flags.config.as_deref().unwrap_or_default())?;
         (config, None)
     } else {
-        let file = File::open(Path::new(&flags.model))?;
+        let file = genome::load::file(&flags.model)?;
         (genome::load::config_of(&file, flags.config.as_deref())?, Some(file))
     };
     let mut kinds = BTreeMap::new();
