@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::genome_study;
+
 /// `tetrad genome`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Genome {
@@ -15,6 +17,12 @@ pub(crate) enum Genome {
     Generate(Generate),
     /// A layer's activations as features of sequences.
     Embed(Embed),
+    /// What mutations around start and stop codons do.
+    Profile(genome_study::Profile),
+    /// Kinds of mutation in genes, from synonymous to frameshift, by how much they matter.
+    Effects(genome_study::Effects),
+    /// Whether a needle in a long haystack is recalled.
+    Needle(genome_study::Needle),
     /// What a model or a file of weights is.
     Info(Model),
     /// Write a checkpoint as safetensors that carry their configuration.
