@@ -39,13 +39,18 @@ impl Edit {
     }
 }
 
-/// Log-likelihood of each edited window less that of the window, in nats. Negative is less likely.
+/// Log-likelihood of each edited window less that of the window, in nats, both after a tag, which may be
+/// empty. Negative is less likely.
 ///
 /// # Panics
 /// If an edit begins at the window's first base, ends before it begins, or needs bases that the window
 /// does not have.
-pub fn deltas(model: &StripedHyena, window: &[u8], edits: &[Edit]) -> Vec<f64> {
-    let window = tokens(window);
+pub fn deltas(model: &StripedHyena, tag: &[Token], window: &[u8], edits: &[Edit]) -> Vec<f64> {
+    assert!(edits.iter().all(|edit| edit.at > 0), "something before an edit");
+    let window = [tag, &tokens(window)].concat();
+    let after_tag =
+        |edit: &Edit| Edit { at: edit.at + tag.len(), end: edit.end + tag.len(), ..edit.clone() };
+    let edits: Vec<Edit> = edits.iter().map(after_tag).collect();
     let mut order: Vec<usize> = (0..edits.len()).collect();
     order.sort_by_key(|idx| edits[*idx].at);
     let mut edited = vec![0.0; edits.len()];
@@ -54,7 +59,7 @@ pub fn deltas(model: &StripedHyena, window: &[u8], edits: &[Edit]) -> Vec<f64> {
     let mut rest = order.as_slice();
     while let Some(first) = rest.first() {
         // The base before an edit says what its first base was expected to be.
-        let from = edits[*first].at.checked_sub(1).expect("something before an edit");
+        let from = edits[*first].at - 1;
         let n_near = rest.iter().take_while(|idx| edits[**idx].at <= from + STRIDE).count();
         let (near, further) = rest.split_at(n_near);
         rest = further;
@@ -140,11 +145,15 @@ mod tests {
             Edit { at: 44, n_replaced: 0, with: b"TTGA".to_vec(), end: 90 },
             Edit::substitution(42, b'N', 43),
         ];
-        let got = deltas(&model, &window, &edits);
+        let tag = tokens(b"|S__X|");
+        let got = deltas(&model, &tag, &window, &edits);
         for (edit, got) in edits.iter().zip(got) {
             let mut edited = window.clone();
             edited.splice(edit.at..edit.at + edit.n_replaced, edit.with.iter().copied());
-            let whole = |bases: &[u8]| score(&model, &[&tokens(&bases[..edit.end])])[0].total();
+            let whole = |bases: &[u8]| {
+                let all = [&tag[..], &tokens(&bases[..edit.end])].concat();
+                score(&model, &[&all])[0].total()
+            };
             let want = whole(&edited) - whole(&window);
             assert!((got - want).abs() < 1e-4, "{edit:?}: {got} against {want}");
         }
@@ -156,8 +165,8 @@ mod tests {
         let window: Vec<u8> = (0..70).map(|at| b"ACGT"[(at * 7 + at / 5) % 4]).collect();
         let same = Edit::substitution(33, window[33], 64);
         let other = Edit::substitution(31, b'N', 64);
-        let alone = deltas(&model, &window, std::slice::from_ref(&other))[0];
-        let both = deltas(&model, &window, &[same, other]);
+        let alone = deltas(&model, &[], &window, std::slice::from_ref(&other))[0];
+        let both = deltas(&model, &[], &window, &[same, other]);
         assert_eq!(both, [0.0, alone]);
     }
 }

@@ -16,7 +16,7 @@ use crate::annotation::Feature;
 use crate::edits::{Edit, deltas};
 use crate::genes::{Gene, Genome, Place};
 use crate::genetic_code::GeneticCode;
-use crate::model::StripedHyena;
+use crate::model::{StripedHyena, Token};
 use crate::random;
 
 pub use summary::{Order, Summary, Typical, summary};
@@ -67,7 +67,7 @@ impl Kind {
 }
 
 /// How windows are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scheme {
     /// Bases before the codon.
     pub n_context: usize,
@@ -77,6 +77,8 @@ pub struct Scheme {
     pub n_codons: usize,
     /// Seed of what is drawn.
     pub seed: u64,
+    /// What is read before every window, such as a species tag.
+    pub tag: Vec<Token>,
 }
 
 impl Scheme {
@@ -228,7 +230,7 @@ pub fn rows(
     scheme: &Scheme,
 ) -> Vec<String> {
     let edits: Vec<Edit> = draw.mutations.iter().map(|(_, edit)| edit.clone()).collect();
-    let deltas = deltas(model, &draw.window, &edits);
+    let deltas = deltas(model, &scheme.tag, &draw.window, &edits);
     let (number, gene, sequence) = (draw.gene_idx + 1, &draw.gene, &draw.place.sequence);
     let (strand, anchor) =
         (if draw.place.reverse { '-' } else { '+' }, genome.position(&draw.place));
@@ -257,7 +259,8 @@ mod tests {
     use crate::genes::sample;
     use crate::testing::{bases, coding, gene, genome, tiny_model};
 
-    const SCHEME: Scheme = Scheme { n_context: 20, n_after: 30, n_codons: 3, seed: 2 };
+    const SCHEME: Scheme =
+        Scheme { n_context: 20, n_after: 30, n_codons: 3, seed: 2, tag: Vec::new() };
 
     fn planted() -> (Genome, Vec<Feature>, Vec<Gene>) {
         let mut sequence = bases(700, 5);

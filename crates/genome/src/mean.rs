@@ -34,8 +34,10 @@ impl Mean {
     /// The mean and its interval as text, without n.
     pub fn short(&self) -> String {
         match self.interval {
-            Some(Interval { low, high }) => format!("{:.3} [{low:.3}, {high:.3}]", self.mean),
-            None => format!("{:.3} [too few for an interval]", self.mean),
+            Some(Interval { low, high }) => {
+                format!("{} [{}, {}]", digits(self.mean), digits(low), digits(high))
+            }
+            None => format!("{} [too few for an interval]", digits(self.mean)),
         }
     }
 }
@@ -45,6 +47,12 @@ impl fmt::Display for Mean {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}, n = {}", self.short(), self.n))
     }
+}
+
+/// Three decimals; what rounds to zero has no sign.
+pub(crate) fn digits(value: f64) -> String {
+    let text = format!("{value:.3}");
+    if text == "-0.000" { "0.000".to_owned() } else { text }
 }
 
 /// How surely a mean is above zero: the share of resamples in which it is.

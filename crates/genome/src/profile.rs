@@ -10,7 +10,7 @@ use rand::RngExt;
 
 use crate::edits::{Edit, deltas};
 use crate::genes::{Gene, Genome, Place};
-use crate::model::StripedHyena;
+use crate::model::{StripedHyena, Token};
 use crate::random;
 
 pub use summary::{Curve, Point, Statistic, Summary, summary};
@@ -49,7 +49,7 @@ impl SiteKind {
 }
 
 /// How windows are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scheme {
     /// Bases before the first mutated one.
     pub n_context: usize,
@@ -59,6 +59,8 @@ pub struct Scheme {
     pub all_alternatives: bool,
     /// Seed of what is drawn.
     pub seed: u64,
+    /// What is read before every window, such as a species tag.
+    pub tag: Vec<Token>,
 }
 
 impl Scheme {
@@ -137,7 +139,7 @@ pub fn effects(
         let end = at + 1 + scheme.n_after;
         edits.extend(others.into_iter().map(|base| Edit::substitution(at, base, end)));
     }
-    let deltas = deltas(model, &site.window, &edits);
+    let deltas = deltas(model, &scheme.tag, &site.window, &edits);
     let n_each = edits.len() / N_POSITIONS;
     let mut effects = [0.0; N_POSITIONS];
     for (effect, deltas) in effects.iter_mut().zip(deltas.chunks(n_each)) {
@@ -181,7 +183,8 @@ mod tests {
     use crate::score::{score, tokens};
     use crate::testing::{bases, coding, gene, genome, tiny_model};
 
-    const SCHEME: Scheme = Scheme { n_context: 30, n_after: 10, all_alternatives: true, seed: 3 };
+    const SCHEME: Scheme =
+        Scheme { n_context: 30, n_after: 10, all_alternatives: true, seed: 3, tag: Vec::new() };
 
     fn planted() -> (Genome, Vec<Gene>) {
         let mut sequence = bases(600, 9);

@@ -27,10 +27,29 @@ fn page(title: &str, lead: String, facts: &Facts) -> Page {
 
 /// Whose weights, in words.
 fn whose(weights: &str) -> &str {
-    if weights == "random" { "random weights" } else { "the model" }
+    if weights == "random" { "random weights" } else { "model" }
 }
 
-/// A number with a true minus sign.
+/// Text whose numbers have true minus signs: a hyphen within a word stays one.
 fn signed(text: &str) -> String {
-    text.replace('-', "−")
+    let mut signed = String::with_capacity(text.len() + 8);
+    let mut before = ' ';
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let number = letters.peek().is_some_and(char::is_ascii_digit);
+        let minus = letter == '-' && number && !before.is_alphanumeric();
+        signed.push(if minus { '−' } else { letter });
+        before = letter;
+    }
+    signed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_get_a_minus_and_words_keep_their_hyphens() {
+        assert_eq!(signed("in-frame -1.5 [-2, -0.5], K-12"), "in-frame −1.5 [−2, −0.5], K-12");
+    }
 }

@@ -34,8 +34,10 @@ pub struct Statistic {
     pub weights: String,
     /// Around what.
     pub site: SiteKind,
-    /// What is compared.
+    /// What it is called.
     pub name: &'static str,
+    /// What is compared.
+    pub compared: &'static str,
     /// Mean difference over sites, nats; negative is a dip.
     pub difference: Mean,
 }
@@ -52,6 +54,7 @@ pub struct Summary {
 /// Two sets of positions whose means are compared.
 struct Contrast {
     name: &'static str,
+    compared: &'static str,
     inside: fn(i64) -> bool,
     against: fn(i64) -> bool,
 }
@@ -67,17 +70,20 @@ fn codon(position: i64) -> bool {
 
 const START: [Contrast; 3] = [
     Contrast {
-        name: "codon (0 to 2) less upstream (-20 to -15)",
+        name: "start codon",
+        compared: "0 to 2 less -20 to -15",
         inside: codon,
         against: far_upstream,
     },
     Contrast {
-        name: "Shine-Dalgarno region (-12 to -6) less upstream (-20 to -15)",
+        name: "Shine-Dalgarno region",
+        compared: "-12 to -6 less -20 to -15",
         inside: |position| (-12..=-6).contains(&position),
         against: far_upstream,
     },
     Contrast {
-        name: "third base less first two, codons after (3 to 11)",
+        name: "three-base period",
+        compared: "third bases less first two, 3 to 11",
         inside: |position| (3..12).contains(&position) && position % 3 == 2,
         against: |position| (3..12).contains(&position) && position % 3 != 2,
     },
@@ -85,12 +91,14 @@ const START: [Contrast; 3] = [
 
 const STOP: [Contrast; 2] = [
     Contrast {
-        name: "codon (0 to 2) less downstream (7 to 12)",
+        name: "stop codon",
+        compared: "0 to 2 less 7 to 12",
         inside: codon,
         against: |position| (7..=12).contains(&position),
     },
     Contrast {
-        name: "third base less first two, codons before (-18 to -1)",
+        name: "three-base period",
+        compared: "third bases less first two, -18 to -1",
         inside: |position| (-18..0).contains(&position) && position.rem_euclid(3) == 2,
         against: |position| (-18..0).contains(&position) && position.rem_euclid(3) != 2,
     },
@@ -124,7 +132,7 @@ pub fn summary(rows: &[String], seed: u64) -> Summary {
         });
         curves.push(Curve { weights: weights.clone(), site, points: points.collect() });
         let contrasts: &[Contrast] = if site == SiteKind::Stop { &STOP } else { &START };
-        for Contrast { name, inside, against } in contrasts {
+        for Contrast { name, compared, inside, against } in contrasts {
             let of = |values: &[f64], chosen: &fn(i64) -> bool| {
                 let chosen = values.iter().enumerate().filter_map(|(idx, value)| {
                     chosen(idx as i64 - N_BEFORE as i64).then_some(*value)
@@ -138,6 +146,7 @@ pub fn summary(rows: &[String], seed: u64) -> Summary {
                 weights: weights.clone(),
                 site,
                 name,
+                compared,
                 difference,
             }));
         }

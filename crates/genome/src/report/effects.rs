@@ -11,6 +11,38 @@ use crate::effects::{Order, Summary};
 /// From this probability on, or below its complement, an order is called settled.
 const SETTLED: f64 = 0.975;
 
+/// Of fewer genes nothing is said: the bootstrap is too sure of them.
+const FEWEST: usize = 10;
+
+/// What a sample says of an order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    TooFew,
+    AsExpected,
+    Opposite,
+    Open,
+}
+
+impl Verdict {
+    fn of(order: &Order) -> Verdict {
+        match order.probability {
+            _ if order.difference.n < FEWEST => Verdict::TooFew,
+            sure if sure >= SETTLED => Verdict::AsExpected,
+            unlikely if unlikely <= 1.0 - SETTLED => Verdict::Opposite,
+            _ => Verdict::Open,
+        }
+    }
+
+    fn badge(self) -> Cell {
+        match self {
+            Verdict::TooFew => Cell::badge("too few genes", Tone::Neutral),
+            Verdict::AsExpected => Cell::badge("as expected", Tone::Good),
+            Verdict::Opposite => Cell::badge("the other way round", Tone::Bad),
+            Verdict::Open => Cell::badge("not settled", Tone::Neutral),
+        }
+    }
+}
+
 /// Renders the page. `n_left_out` says how many coding sequences could not be used, and why.
 pub fn effects(summary: &Summary, facts: &Facts, n_left_out: &BTreeMap<&str, usize>) -> String {
     let mut page = page("What kinds of mutation do", lead(summary), facts);
@@ -27,7 +59,7 @@ pub fn effects(summary: &Summary, facts: &Facts, n_left_out: &BTreeMap<&str, usi
         .map(|one| {
             let name = match weights.len() {
                 1 => one.kind.name().to_owned(),
-                _ => format!("{}, {}", whose(&one.weights), one.kind.name()),
+                _ => format!("{}: {}", whose(&one.weights), one.kind.name()),
             };
             let series = weights.iter().position(|known| *known == one.weights).unwrap_or(0);
             Bar { name, series, mean: one.delta }
@@ -84,27 +116,18 @@ fn lead(summary: &Summary) -> String {
     if of_model.is_empty() {
         return "Nothing to compare yet.".to_owned();
     }
-    let n_as_expected = of_model.iter().filter(|one| one.probability >= SETTLED).count();
-    let n_opposite = of_model.iter().filter(|one| one.probability <= 1.0 - SETTLED).count();
+    let n = |wanted| of_model.iter().filter(|one| Verdict::of(one) == wanted).count();
     format!(
-        "Of {} comparisons between milder and worse kinds of mutation, {n_as_expected} come out as \
-         expected of a model that knows genes, {n_opposite} the other way round, {} are not settled by \
-         this sample.",
+        "Of {} comparisons between milder and worse kinds of mutation, {} come out as expected of a \
+         model that knows genes, {} the other way round; this sample does not settle {}.",
         of_model.len(),
-        of_model.len() - n_as_expected - n_opposite
+        n(Verdict::AsExpected),
+        n(Verdict::Opposite),
+        n(Verdict::Open) + n(Verdict::TooFew)
     )
 }
 
 fn order(one: &Order) -> Vec<Cell> {
-    let verdict = if one.difference.n < 2 {
-        ("too few", Tone::Neutral)
-    } else if one.probability >= SETTLED {
-        ("as expected", Tone::Good)
-    } else if one.probability <= 1.0 - SETTLED {
-        ("the other way round", Tone::Bad)
-    } else {
-        ("not settled", Tone::Neutral)
-    };
     vec![
         Cell::text(whose(&one.weights)),
         Cell::text(one.milder.name()),
@@ -112,6 +135,6 @@ fn order(one: &Order) -> Vec<Cell> {
         Cell::number(signed(&one.difference.short())),
         Cell::number(one.difference.n),
         Cell::number(format!("{:.3}", one.probability)),
-        Cell::badge(verdict.0, verdict.1),
+        Verdict::of(one).badge(),
     ]
 }

@@ -1,11 +1,16 @@
 //! The page of needles in haystacks.
 
+use std::fmt::Write as _;
+
 use runs::html::Cell;
-use runs::plot::{Axes, Series, heat_table, lines};
+use runs::plot::{Axes, Series, lines};
 
 use super::{Facts, page, signed};
-use crate::mean::Mean;
+use crate::mean::digits;
 use crate::needle::Recall;
+
+/// Of fewer haystacks nothing is said: the bootstrap is too sure of them.
+const FEWEST: usize = 10;
 
 /// Renders the page.
 pub fn needle(recalls: &[Recall], facts: &Facts) -> String {
@@ -23,17 +28,7 @@ pub fn needle(recalls: &[Recall], facts: &Facts) -> String {
     let find = |length: usize, depth: f64| {
         recalls.iter().find(|one| one.length == length && one.depth == depth)
     };
-    let rows: Vec<String> = lengths.iter().map(|length| format!("{length} bases")).collect();
-    let columns: Vec<String> = depths.iter().map(|depth| format!("depth {depth:.2}")).collect();
-    let values: Vec<Vec<Option<f64>>> = lengths
-        .iter()
-        .map(|length| {
-            depths.iter().map(|depth| find(*length, *depth).map(|one| one.gain.mean)).collect()
-        })
-        .collect();
-    let text = |value: f64| signed(&format!("{value:.3}"));
-    let caption = "Mean gain in nats a base; n and intervals are in the table below.";
-    page.raw(heat_table(caption, &rows, &columns, &values, text));
+    page.raw(heat(&lengths, &depths, &find));
     if lengths.len() > 1 {
         let axes = Axes {
             x_logarithmic: true,
@@ -69,19 +64,58 @@ pub fn needle(recalls: &[Recall], facts: &Facts) -> String {
     page.render()
 }
 
-fn lead(recalls: &[Recall]) -> String {
-    let clear = |mean: &Mean| mean.interval.is_some_and(|interval| interval.low > 0.0);
-    let n_clear = recalls.iter().filter(|one| clear(&one.gain)).count();
-    let best = recalls.iter().max_by(|a, b| a.gain.mean.total_cmp(&b.gain.mean));
-    match best {
-        Some(best) => format!(
-            "In {n_clear} of {} combinations of length and depth the needle is recalled, its interval \
-             above zero; the most is gained in {} bases at depth {:.2}: {} nats a base.",
-            recalls.len(),
-            best.length,
-            best.depth,
-            signed(&best.gain.to_string())
-        ),
-        None => "Nothing was searched yet.".to_owned(),
+/// Lengths by depths, shaded from nothing to full recall: a scale of its own data would make noise look
+/// like something.
+fn heat<'a>(
+    lengths: &[usize],
+    depths: &[f64],
+    find: &dyn Fn(usize, f64) -> Option<&'a Recall>,
+) -> String {
+    let mut html = String::from(
+        "<div class=\"scroll\"><table class=\"heat\"><caption>Mean gain in nats a base, shaded from 0 \
+         to 1.386; n and intervals are in the table below.</caption><thead><tr>\
+         <td class=\"corner\"></td>",
+    );
+    for depth in depths {
+        let _ = write!(html, "<th scope=\"col\">depth {depth:.2}</th>");
     }
+    html.push_str("</tr></thead><tbody>");
+    for length in lengths {
+        let _ = write!(html, "<tr><th scope=\"row\">{length} bases</th>");
+        for depth in depths {
+            let _ = match find(*length, *depth).map(|one| one.gain.mean) {
+                Some(gain) => {
+                    let shade = (gain / 4.0_f64.ln()).clamp(0.0, 1.0);
+                    let text = signed(&digits(gain));
+                    write!(html, "<td style=\"--t:{shade:.3}\">{text}</td>")
+                }
+                None => write!(html, "<td class=\"blank\">–</td>"),
+            };
+        }
+        html.push_str("</tr>");
+    }
+    html + "</tbody></table></div>"
+}
+
+fn lead(recalls: &[Recall]) -> String {
+    let Some(best) = recalls.iter().max_by(|a, b| a.gain.mean.total_cmp(&b.gain.mean)) else {
+        return "Nothing was searched yet.".to_owned();
+    };
+    let most = format!(
+        "The most is gained in {} bases at depth {:.2}: {} nats a base, n = {} haystacks.",
+        best.length,
+        best.depth,
+        signed(&best.gain.short()),
+        best.gain.n
+    );
+    if recalls.iter().any(|one| one.gain.n < FEWEST) {
+        return format!("Fewer than {FEWEST} haystacks of some length: too few to say. {most}");
+    }
+    let clear = |one: &&Recall| one.gain.interval.is_some_and(|interval| interval.low > 0.0);
+    let n_clear = recalls.iter().filter(clear).count();
+    format!(
+        "In {n_clear} of {} combinations of length and depth the interval of the gain lies above zero; \
+         about one in forty would by chance. {most}",
+        recalls.len()
+    )
 }

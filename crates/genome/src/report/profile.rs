@@ -6,6 +6,7 @@ use runs::html::{Cell, Tone};
 
 use super::plot::{self, Line, Region};
 use super::{Facts, page, signed, whose};
+use crate::mean::digits;
 use crate::profile::{Curve, SiteKind, Statistic, Summary};
 
 /// Renders the page. `n_left_out` says how many coding sequences could not be used, and why.
@@ -14,12 +15,15 @@ pub fn profile(summary: &Summary, facts: &Facts, n_left_out: &BTreeMap<&str, usi
     let tiles = summary.statistics.iter().filter(|one| one.weights == "model");
     page.tiles(tiles.filter(|one| one.site != SiteKind::Elsewhere).map(|one| {
         let rests = match one.difference.interval {
-            Some(i) => format!("[{:.3}, {:.3}], n = {}", i.low, i.high, one.difference.n),
+            Some(i) => format!("[{}, {}], n = {}", digits(i.low), digits(i.high), one.difference.n),
             None => format!("n = {}: too few for an interval", one.difference.n),
         };
-        let value =
-            Cell::number(format!("{} nats", signed(&format!("{:.3}", one.difference.mean))));
-        (format!("{}: {}", one.site.name(), one.name), value, signed(&rests))
+        let value = Cell::number(format!("{} nats", signed(&digits(one.difference.mean))));
+        let name = match one.name {
+            "three-base period" => format!("{}, {} side", one.name, one.site.name()),
+            name => name.to_owned(),
+        };
+        (name, value, signed(&format!("{}: {rests}", one.compared)))
     }));
     page.section("Profiles").paragraph(
         "Each base is replaced by others, and a window is scored with and without: below zero, the \
@@ -48,7 +52,7 @@ pub fn profile(summary: &Summary, facts: &Facts, n_left_out: &BTreeMap<&str, usi
          sequence.",
     );
     page.table(
-        ["weights", "around", "compared", "difference, nats", "n"],
+        ["weights", "around", "what", "positions compared", "difference, nats", "n"],
         summary.statistics.iter().map(row),
     );
     let controls = summary.curves.iter().any(|curve| curve.weights != "model")
@@ -126,7 +130,7 @@ fn lines(summary: &Summary, wanted: impl Fn(&Curve) -> bool) -> Vec<Line<'_>> {
         .collect();
     curves.sort_by_key(|curve| rank(curve));
     let name = |curve: &Curve| match (curve.weights.as_str(), curve.site) {
-        ("model", SiteKind::Elsewhere) => "anywhere".to_owned(),
+        ("model", SiteKind::Elsewhere) => "model, anywhere".to_owned(),
         (weights, _) => whose(weights).to_owned(),
     };
     curves.into_iter().map(|curve| Line { name: name(curve), points: &curve.points }).collect()
@@ -136,7 +140,8 @@ fn row(one: &Statistic) -> Vec<Cell> {
     vec![
         Cell::text(whose(&one.weights)),
         Cell::text(one.site.name()),
-        Cell::text(signed(one.name)),
+        Cell::text(one.name),
+        Cell::text(signed(one.compared)),
         Cell::number(signed(&one.difference.short())),
         Cell::number(one.difference.n),
     ]

@@ -35,6 +35,9 @@ pub(crate) struct Windows {
     /// Bases scored after a mutation.
     #[arg(long, default_value_t = 128, value_name = "BASES")]
     pub(crate) after: usize,
+    /// Text before every window, such as a species tag; it is not scored itself.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) tag: String,
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -113,7 +116,7 @@ pub(crate) struct Needle {
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub(crate) depths: usize,
     /// Haystacks of each length.
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    #[arg(long, default_value_t = 10, value_name = "N")]
     pub(crate) repeats: usize,
     /// FASTA to take haystacks from (default: random bases).
     #[arg(long, value_name = "FASTA")]

@@ -7,7 +7,9 @@ use genome::genes::sample;
 use genome::report;
 use serde::Serialize;
 
-use super::genome_study::{Facts, MODEL, RANDOM, Rows, annotated, load_as, no_genes, write_page};
+use super::genome_study::{
+    Facts, MODEL, RANDOM, Rows, annotated, load_as, no_genes, tag, write_page,
+};
 use crate::args::genome_study::Effects;
 use crate::exit::{Status, usage};
 use crate::output::Output;
@@ -31,6 +33,7 @@ pub(crate) fn run(flags: &Effects, output: &Output) -> anyhow::Result<Status> {
         n_after: windows.after,
         n_codons: flags.codons,
         seed: windows.seed,
+        tag: tag(windows),
     };
     if windows.context == 0 {
         return Err(usage("`--context` is 0", "a base needs something before it to be expected"));
@@ -53,7 +56,7 @@ pub(crate) fn run(flags: &Effects, output: &Output) -> anyhow::Result<Status> {
         .add_genes(&flags.genes, windows)
         .add("genes", format!("{} of {}", drawn.genes.len(), drawn.n_usable))
         .add("codons a gene", flags.codons)
-        .add("control", flags.control.map_or("none", |_| "random weights"));
+        .add("control", flags.control.map_or("none".into(), |_| format!("weights random:{seed}")));
     let n_steps = draws.len() * all_weights.len();
     let mut rows = Rows::open(&windows.to, "effects", &facts, HEADER, n_steps, output)?;
     for weights in all_weights {

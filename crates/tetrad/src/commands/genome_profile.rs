@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use genome::genes::sample;
-use genome::profile::{self, HEADER, N_POSITIONS, Scheme, Summary};
+use genome::profile::{self, HEADER, N_POSITIONS, Scheme, Statistic, Summary};
 use genome::report;
 use serde::Serialize;
 
-use super::genome_study::{Facts, MODEL, RANDOM, Rows, annotated, load_as, no_genes, write_page};
+use super::genome_study::{
+    Facts, MODEL, RANDOM, Rows, annotated, load_as, no_genes, tag, write_page,
+};
 use crate::args::genome_study::{Control, Profile};
 use crate::exit::{Status, usage};
 use crate::output::Output;
@@ -31,6 +33,7 @@ pub(crate) fn run(flags: &Profile, output: &Output) -> anyhow::Result<Status> {
         n_after: windows.after,
         all_alternatives: !flags.one_alternative,
         seed: windows.seed,
+        tag: tag(windows),
     };
     if windows.context == 0 {
         return Err(usage("`--context` is 0", "a base needs something before it to be expected"));
@@ -56,7 +59,7 @@ pub(crate) fn run(flags: &Profile, output: &Output) -> anyhow::Result<Status> {
             "replaced by",
             if flags.one_alternative { "one other base" } else { "all other bases" },
         )
-        .add("controls", controls(&flags.control));
+        .add("controls", controls(flags));
     let n_steps = sites.len() * all_weights.len();
     let mut rows = Rows::open(&windows.to, "profile", &facts, HEADER, n_steps, output)?;
     for weights in all_weights {
@@ -90,20 +93,22 @@ pub(crate) fn run(flags: &Profile, output: &Output) -> anyhow::Result<Status> {
     Ok(if all.n_skipped > 0 { Status::Partial } else { Status::Ok })
 }
 
-fn controls(chosen: &[Control]) -> String {
-    let names = [(Control::Elsewhere, "elsewhere"), (Control::Random, "random")];
-    let names: Vec<&str> = names
-        .iter()
-        .filter(|(control, _)| chosen.contains(control))
-        .map(|(_, name)| *name)
-        .collect();
+fn controls(flags: &Profile) -> String {
+    let mut names = Vec::new();
+    if flags.control.contains(&Control::Elsewhere) {
+        names.push("anywhere in the genome".to_owned());
+    }
+    if flags.control.contains(&Control::Random) {
+        names.push(format!("weights random:{}", flags.windows.seed));
+    }
     if names.is_empty() { "none".to_owned() } else { names.join(" and ") }
 }
 
 /// Mean differences in nats, a line each.
 fn text(summary: &Summary) -> String {
-    let line = |one: &profile::Statistic| {
-        format!("{:7} {:10} {:64} {}", one.weights, one.site.name(), one.name, one.difference)
+    let line = |one: &Statistic| {
+        let Statistic { weights, site, name, compared, difference } = one;
+        format!("{weights:7} {:10} {name:22} {compared:38} {difference}", site.name())
     };
     let lines: Vec<String> = summary.statistics.iter().map(line).collect();
     format!("mean differences within sites, nats, 95 % bootstrap intervals\n{}", lines.join("\n"))

@@ -10,7 +10,7 @@ use genome::annotation::{Feature, genbank, gff};
 use genome::fasta;
 use genome::genes::Genome;
 use genome::genetic_code::GeneticCode;
-use genome::model::{Random, StripedHyena};
+use genome::model::{Random, StripedHyena, Token};
 use genome::table::Table;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -121,7 +121,11 @@ impl Facts {
         self.add("genetic code", genes.code)
             .add("context", windows.context)
             .add("scored after", windows.after)
-            .add("seed", windows.seed)
+            .add("seed", windows.seed);
+        if !windows.tag.is_empty() {
+            self.add("tag", &windows.tag);
+        }
+        self
     }
 
     /// The first lines of a table.
@@ -213,6 +217,11 @@ impl Rows {
         }
         Ok(self.rows)
     }
+}
+
+/// What is read before every window.
+pub(super) fn tag(windows: &Windows) -> Vec<Token> {
+    windows.tag.bytes().map(Token::from).collect()
 }
 
 /// No coding sequence can be used: why not, most common reason first.

@@ -92,17 +92,19 @@ const GENES: [&str; 8] =
 #[test]
 fn a_profile_has_a_row_for_every_position_of_every_site_and_goes_on() {
     let folder = folder();
-    let more = [&GENES[..], &["--genes", "3", "--control", "elsewhere,random"]].concat();
+    let more =
+        [&GENES[..], &["--genes", "2", "--control", "elsewhere,random", "--one-alternative"]]
+            .concat();
     let ran = run(folder.path(), "profile", &more);
     assert_eq!(ran.code, 0, "{ran:#?}");
     let rows = table(folder.path(), "profile");
-    assert_eq!(rows.lines().count(), 2 + 2 * 3 * 3 * 33);
+    assert_eq!(rows.lines().count(), 2 + 2 * 2 * 3 * 33);
     let answer = &ran.json()["data"];
-    assert_eq!((&answer["n_genes"], &answer["n_usable"]), (&3.into(), &4.into()));
+    assert_eq!((&answer["n_genes"], &answer["n_usable"]), (&2.into(), &4.into()));
     assert_eq!(answer["n_left_out"]["does not begin with a start codon"], 1, "{answer:#}");
     assert_eq!(answer["curves"].as_array().expect("curves").len(), 6);
     let first = &answer["statistics"][0];
-    assert_eq!(first["difference"]["n"], 3, "{first:#}");
+    assert_eq!(first["difference"]["n"], 2, "{first:#}");
     assert!(first["difference"]["interval"]["low"].is_number(), "{first:#}");
     let page = std::fs::read_to_string(folder.path().join("out/profile.html")).expect("a page");
     assert_eq!(page.matches("<svg").count(), 2);
@@ -158,7 +160,7 @@ fn what_cannot_be_studied_is_one_line_and_a_hint() {
         ),
         (
             "effects",
-            vec!["--sequences", "x.fa", "--annotation", "x.gff"],
+            vec!["--sequences", "x.fa", "--annotation", "x.gff", "--context", "2000"],
             "4 too near an end of its sequence, or an N",
         ),
         ("effects", [&GENES[..], &["--code", "2"]].concat(), "no genetic code 2"),
