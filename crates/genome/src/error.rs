@@ -49,4 +49,39 @@ pub enum Error {
         /// The unfinished file.
         path: PathBuf,
     },
+    /// A list of species that makes no corpus.
+    #[error("failed to read list of species: {reason}: {}{}", path.display(), at(*line))]
+    Species {
+        /// The file, or where the list comes from.
+        path: PathBuf,
+        /// Line in it, from 1.
+        line: Option<usize>,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A folder that holds no whole corpus, or another one.
+    #[error("failed to {action}: {reason}: {}", path.display())]
+    Corpus {
+        /// What was tried.
+        action: &'static str,
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A program that was called failed.
+    #[error("failed to run `{program}`: {reason}")]
+    Program {
+        /// Its name.
+        program: &'static str,
+        /// What it ended with or said.
+        reason: String,
+    },
+    /// The user stopped it.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+fn at(line: Option<usize>) -> String {
+    line.map_or(String::new(), |line| format!(":{line}"))
 }

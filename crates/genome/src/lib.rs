@@ -10,6 +10,7 @@
 
 pub mod annotation;
 pub mod config;
+pub mod corpus;
 pub mod edits;
 pub mod effects;
 pub mod embed;
@@ -20,6 +21,7 @@ pub mod genes;
 pub mod genetic_code;
 mod lines;
 pub mod load;
+pub mod markov;
 pub mod mean;
 pub mod model;
 pub mod needle;

@@ -107,6 +107,12 @@ fn status_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Status> 
     if let Some(chess::Error::Interrupted) = cause.downcast_ref::<chess::Error>() {
         return Some(Status::Interrupted);
     }
+    if let Some(genome::Error::Interrupted) = cause.downcast_ref::<genome::Error>() {
+        return Some(Status::Interrupted);
+    }
+    if let Some(genome::Error::Program { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some(Status::Unavailable);
+    }
     if let Some(genome::Error::NeedsFp8 { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some(Status::Unavailable);
     }
@@ -146,6 +152,15 @@ fn known_hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str>
     }
     if let Some(genome::Error::OtherTable { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some("repeat the command that began it, or remove the file");
+    }
+    if let Some(genome::Error::Corpus { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some("`tetrad genome data FOLDER --list FILE` builds a corpus in an empty folder");
+    }
+    if let Some(genome::Error::Species { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some("`[[species]]` takes name, split, files, tag and code; see docs/genome.md");
+    }
+    if let Some(genome::Error::Program { .. }) = cause.downcast_ref::<genome::Error>() {
+        return Some("`--no-prediction` goes on without genes that nobody gives");
     }
     if let Some(genome::Error::Record { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some("`--on-error skip` leaves malformed records out and says so");

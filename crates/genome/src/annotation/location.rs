@@ -127,6 +127,7 @@ impl Parser<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "a location of one part is one range")]
 mod tests {
     use proptest::prelude::*;
 

@@ -23,6 +23,10 @@ pub(crate) enum Genome {
     Effects(genome_study::Effects),
     /// Whether a needle in a long haystack is recalled.
     Needle(genome_study::Needle),
+    /// Build a corpus from FASTA and GenBank files, split by species, or say what one holds.
+    Data(Data),
+    /// Bits per base of Markov models on the species that a corpus holds out.
+    Baselines(Baselines),
     /// What a model or a file of weights is.
     Info(Model),
     /// Write a checkpoint as safetensors that carry their configuration.
@@ -203,6 +207,54 @@ pub(crate) struct Generate {
     /// FASTA to write (default: stdout).
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
+}
+
+/// `tetrad genome data`.
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    /// The corpus: a folder. Without `--list` or `--species` it is shown.
+    #[arg(value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// TOML: `[[species]]` with `name`, `split` (train, valid or test), `files` (paths, or
+    /// `{ path, annotation }`), and perhaps `tag` and `code`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["species", "valid", "test"])]
+    pub(crate) list: Option<PathBuf>,
+    /// A species to train on and a file of it: FASTA or GenBank, with a GFF if there is one. May be
+    /// given several times.
+    #[arg(long, value_name = "NAME=FILE[,GFF]")]
+    pub(crate) species: Vec<String>,
+    /// A species to choose by instead.
+    #[arg(long, value_name = "NAME", requires = "species")]
+    pub(crate) valid: Vec<String>,
+    /// A species to test on instead.
+    #[arg(long, value_name = "NAME", requires = "species")]
+    pub(crate) test: Vec<String>,
+    /// Predict no genes where none are given.
+    #[arg(long)]
+    pub(crate) no_prediction: bool,
+    /// What becomes of a malformed record or line.
+    #[arg(long, value_enum, default_value = "stop")]
+    pub(crate) on_error: OnError,
+}
+
+/// `tetrad genome baselines`.
+#[derive(Debug, Args)]
+pub(crate) struct Baselines {
+    /// The corpus: a folder that `tetrad genome data` built.
+    #[arg(value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// Bases before the one that is predicted.
+    #[arg(long, value_delimiter = ',', default_value = "2,5,8,11", value_name = "N")]
+    pub(crate) orders: Vec<usize>,
+    /// Bases predicted in each window.
+    #[arg(long, default_value_t = 1024, value_name = "BASES")]
+    pub(crate) length: usize,
+    /// Windows of each species, at most.
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub(crate) windows: usize,
+    /// Of the windows' places and of the intervals.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 /// `tetrad genome convert`.

@@ -5,6 +5,8 @@ pub(crate) mod chess_corpus;
 pub(crate) mod chess_run;
 pub(crate) mod doctor;
 pub(crate) mod genome;
+pub(crate) mod genome_baselines;
+pub(crate) mod genome_data;
 pub(crate) mod genome_effects;
 pub(crate) mod genome_embed;
 pub(crate) mod genome_generate;

@@ -230,3 +230,56 @@ fn activations_are_written_for_numpy_and_as_safetensors() {
         assert!(ran.stderr.contains(said), "{ran:#?}");
     }
 }
+
+/// Two species, one of them held out; the text of the first has a period of eight.
+fn folder_with_species() -> tempfile::TempDir {
+    let (folder, _) = folder_with("");
+    let files = [
+        ("a.fa", format!(">a1\n{}\n", "ACGTTGCA".repeat(40))),
+        ("a.gff", "a1\tx\tCDS\t1\t80\t.\t+\t0\tID=a\n".to_owned()),
+        ("b.fa", format!(">b1\n{}\n>b2\nAC1\n", "ACGTTGCAACGTTGCAACGTTGCGN".repeat(8))),
+        (
+            "list.toml",
+            "[[species]]\nname = \"A\"\nsplit = \"train\"\n\
+             files = [{ path = \"a.fa\", annotation = \"a.gff\" }]\n\
+             [[species]]\nname = \"B\"\nsplit = \"test\"\nfiles = [\"b.fa\"]\n"
+                .to_owned(),
+        ),
+    ];
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    }
+    folder
+}
+
+#[test]
+fn a_corpus_is_built_shown_and_measured() {
+    let folder = folder_with_species();
+    let command = ["genome", "data", "corpus", "--list", "list.toml", "--no-prediction"];
+    let stopped = tetrad(folder.path(), &command);
+    assert_eq!(stopped.code, 2, "{stopped:#?}");
+    assert!(stopped.stderr.contains("`1` in the sequence of `b2`"), "{stopped:#?}");
+    let skipping = [&command[..], &["--on-error", "skip"]].concat();
+    let built = tetrad(folder.path(), &skipping);
+    assert_eq!(built.code, 4, "{built:#?}");
+    insta::assert_snapshot!(built.stdout, @"");
+    let shown = tetrad(folder.path(), &["genome", "data", "corpus"]);
+    assert_eq!((shown.code, &shown.stdout), (0, &built.stdout));
+    let command = ["genome", "baselines", "corpus", "--orders", "0,4", "--length", "24"];
+    let measured = tetrad(folder.path(), &command);
+    assert_eq!(measured.code, 0, "{measured:#?}");
+    insta::assert_snapshot!(measured.stdout, @"");
+    assert_eq!(tetrad(folder.path(), &command).stdout, measured.stdout);
+}
+
+#[test]
+fn a_species_in_two_splits_is_refused() {
+    let folder = folder_with_species();
+    let flags = ["--species", "A=a.fa", "--test", "A", "--valid", "a"];
+    let refused = tetrad(folder.path(), &[&["genome", "data", "c"][..], &flags].concat());
+    assert_eq!(refused.code, 2, "{refused:#?}");
+    assert!(refused.stderr.starts_with("tetrad: `A` is in two splits: valid and test"));
+    let missing = tetrad(folder.path(), &["genome", "data", "c"]);
+    assert_eq!(missing.code, 2, "{missing:#?}");
+    assert!(missing.stderr.contains("failed to open corpus"), "{missing:#?}");
+}
