@@ -4,6 +4,7 @@ use std::path::Path;
 
 use nn::Precision;
 use nn::weights::File;
+use sha2::{Digest, Sha256};
 
 use crate::config::ModelConfig;
 use crate::error::Error;
@@ -65,6 +66,29 @@ pub fn config_of(file: &File, named: Option<&str>) -> Result<ModelConfig, Error>
 /// If they cannot be read.
 pub fn file(weights: &str) -> Result<File, Error> {
     if weights == shipped::SMALL { shipped::small() } else { Ok(File::open(Path::new(weights))?) }
+}
+
+/// What tells weights apart: the first 16 digits of a SHA-256 over the tensors of the configuration, in
+/// its order, each with its name, kind and bytes. So it does not depend on the container. Of random
+/// weights it is their name.
+///
+/// # Errors
+/// If the file cannot be read or lacks a tensor.
+pub fn digest(weights: &str, named: Option<&str>) -> Result<String, Error> {
+    if weights.starts_with(RANDOM) {
+        return Ok(weights.to_owned());
+    }
+    let file = file(weights)?;
+    let config = config_of(&file, named)?;
+    let mut hasher = Sha256::new();
+    for (name, shape) in config.tensors() {
+        let tensor = file.tensor(&name, &shape)?;
+        hasher.update(name.as_bytes());
+        hasher.update(tensor.kind().name().as_bytes());
+        hasher.update(tensor.bytes());
+    }
+    let digest = hasher.finalize();
+    Ok(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Loads a model: a file of weights, `small`, or `random:SEED` with a configuration.

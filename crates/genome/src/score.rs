@@ -54,7 +54,8 @@ pub fn score(model: &StripedHyena, sequences: &[&[Token]]) -> Vec<Score> {
     scores
 }
 
-fn of_next(model: &StripedHyena, logits: &Blocked, next: &[Token]) -> Vec<f32> {
+/// Log-likelihoods of the tokens that follow, given logits.
+pub(crate) fn of_next(model: &StripedHyena, logits: &Blocked, next: &[Token]) -> Vec<f32> {
     let next: Vec<usize> = next.iter().copied().map(usize::from).collect();
     nn::log_likelihoods(model.cpu(), logits, &next)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod chess;
 pub(crate) mod genome;
+pub(crate) mod genome_study;
 
 use std::path::PathBuf;
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::genome_study;
+
 /// `tetrad genome`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Genome {
@@ -17,6 +19,12 @@ pub(crate) enum Genome {
     Embed(Embed),
     /// Train a model on a corpus.
     Train(Train),
+    /// What mutations around start and stop codons do.
+    Profile(genome_study::Profile),
+    /// Kinds of mutation in genes, from synonymous to frameshift, by how much they matter.
+    Effects(genome_study::Effects),
+    /// Whether a needle in a long haystack is recalled.
+    Needle(genome_study::Needle),
     /// Build a corpus from FASTA and GenBank files, split by species, or say what one holds.
     Data(Data),
     /// Bits per base of Markov models on the species that a corpus holds out.

@@ -11,8 +11,8 @@ use nn::weights::{File, Tensor};
 use serde::Serialize;
 
 use super::{
-    genome_baselines, genome_data, genome_embed, genome_generate, genome_score, genome_train,
-    genome_variants,
+    genome_baselines, genome_data, genome_effects, genome_embed, genome_generate, genome_needle,
+    genome_profile, genome_score, genome_train, genome_variants,
 };
 use crate::args::genome::{Convert, Genome, Model};
 use crate::exit::Status;
@@ -30,6 +30,9 @@ pub(crate) fn run(arguments: &Genome, output: &Output) -> anyhow::Result<Status>
             with_threads(&flags.model, || genome_generate::run(flags, output))
         }
         Genome::Embed(flags) => with_threads(&flags.model, || genome_embed::run(flags, output)),
+        Genome::Profile(flags) => with_threads(&flags.model, || genome_profile::run(flags, output)),
+        Genome::Effects(flags) => with_threads(&flags.model, || genome_effects::run(flags, output)),
+        Genome::Needle(flags) => with_threads(&flags.model, || genome_needle::run(flags, output)),
         Genome::Data(flags) => genome_data::run(flags, output),
         Genome::Baselines(flags) => genome_baselines::run(flags, output),
         Genome::Info(flags) => info(flags, output),

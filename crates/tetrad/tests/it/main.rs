@@ -5,5 +5,6 @@ mod cli;
 mod corpus;
 mod crash;
 mod genome;
+mod genome_study;
 mod local_model;
 mod tidy;
