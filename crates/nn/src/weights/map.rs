@@ -39,8 +39,14 @@ impl Deref for Part {
 impl Bytes {
     /// Maps a file, or its parts where it is split.
     pub(super) fn open(path: &Path) -> Result<Bytes, Error> {
-        let parts = paths(path)?.iter().map(|path| map(path)).collect::<Result<_, _>>()?;
+        let map = |path: &PathBuf| map(path).map(Part::Mapped);
+        let parts = paths(path)?.iter().map(map).collect::<Result<_, _>>()?;
         Ok(Bytes { parts })
+    }
+
+    /// Of the program itself.
+    pub(super) fn built(bytes: &'static [u8]) -> Bytes {
+        Bytes { parts: vec![Part::Built(bytes)] }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,7 +1,6 @@
 //! `tetrad genome`: models, and the commands that only look at them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,6 +1,7 @@
 //! `tetrad genome profile`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use genome::genes::sample;
 use genome::profile::{self, HEADER, N_POSITIONS, Scheme, Statistic, Summary};
@@ -16,17 +17,26 @@ use crate::output::Output;
 
 /// What the command answers.
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
-    settings: BTreeMap<&'a str, &'a str>,
-    n_genes: usize,
+pub(super) struct Answer {
+    settings: BTreeMap<String, String>,
+    pub(super) n_genes: usize,
     n_usable: usize,
     n_left_out: BTreeMap<&'static str, usize>,
     #[serde(flatten)]
-    summary: Summary,
-    page: String,
+    pub(super) summary: Summary,
+    pub(super) page: PathBuf,
+    #[serde(skip)]
+    n_skipped: usize,
 }
 
 pub(crate) fn run(flags: &Profile, output: &Output) -> anyhow::Result<Status> {
+    let Some(answer) = study(flags, output)? else { return Ok(Status::Interrupted) };
+    output.answer("tetrad.genome.profile", &answer, || text(&answer.summary))?;
+    Ok(if answer.n_skipped > 0 { Status::Partial } else { Status::Ok })
+}
+
+/// Makes table and page. `None` if the user interrupts.
+pub(super) fn study(flags: &Profile, output: &Output) -> anyhow::Result<Option<Answer>> {
     let windows = &flags.windows;
     let scheme = Scheme {
         n_context: windows.context,
@@ -74,23 +84,22 @@ pub(crate) fn run(flags: &Profile, output: &Output) -> anyhow::Result<Status> {
             };
             let effects = profile::effects(model, site, idx, &scheme);
             if !rows.put(profile::rows(weights, genome, site, &scheme, &effects))? {
-                return Ok(Status::Interrupted);
+                return Ok(None);
             }
         }
     }
     let summary = profile::summary(&rows.finish(output)?, seed);
     let page = report::profile(&summary, &facts.0, &drawn.n_left_out);
     let page = write_page(&windows.to, "profile", &page, output)?;
-    let answer = Answer {
-        settings: facts.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+    Ok(Some(Answer {
+        settings: facts.0.into_iter().collect(),
         n_genes: drawn.genes.len(),
         n_usable: drawn.n_usable,
         n_left_out: drawn.n_left_out,
         summary,
-        page: page.display().to_string(),
-    };
-    output.answer("tetrad.genome.profile", &answer, || text(&answer.summary))?;
-    Ok(if all.n_skipped > 0 { Status::Partial } else { Status::Ok })
+        page,
+        n_skipped: all.n_skipped,
+    }))
 }
 
 fn controls(flags: &Profile) -> String {

@@ -167,7 +167,8 @@ impl Rows {
             Some(rows) => (None, rows.lines().map(str::to_owned).collect()),
             None => {
                 let table = Table::open(&path, &head)?;
-                let rows: Vec<String> = table.kept().map(str::to_owned).collect();
+                let mut rows = Vec::new();
+                table.each_kept(|row| rows.push(row.to_owned()))?;
                 (Some(table), rows)
             }
         };

@@ -1,8 +1,10 @@
 //! `tetrad tour`: every system once, small and real, in one report.
 //!
 //! Chess: every scripted player that this machine can play, one game each, stored as ordinary runs,
-//! and each verdict held against what its player is known to do.
+//! and each verdict held against what its player is known to do. Genome: phage lambda under the model
+//! that comes with the program.
 
+mod genome;
 mod page;
 
 use std::path::PathBuf;
@@ -38,6 +40,7 @@ struct Answer {
     skipped: Vec<Skipped>,
     right: runs::stats::Rate,
     false_alarms: runs::stats::Rate,
+    genome: Option<genome::Part>,
 }
 
 /// One game and whether its verdict is right.
@@ -76,6 +79,7 @@ pub(crate) fn run(
         skipped: Vec::new(),
         right: runs::stats::Rate::default(),
         false_alarms: runs::stats::Rate::default(),
+        genome: None,
     };
     let twins = chess_run::Models::new(None, None)?;
     let mut run_ids = Vec::new();
@@ -96,6 +100,11 @@ pub(crate) fn run(
         let games = read_games(played.path())?;
         answer.games.extend(games.iter().filter_map(shown));
         run_ids.push(summary.run);
+    }
+    answer.genome = genome::run(&run.path().join("genome"), arguments.seed, output)?;
+    if answer.genome.is_none() {
+        run.finish(runs::Status::Interrupted)?;
+        return Ok(Status::Interrupted);
     }
     let is_right = |game: &Shown| game.wrong.is_empty();
     answer.right = runs::stats::Rate::of(answer.games.iter().map(is_right));
@@ -213,14 +222,15 @@ fn text(answer: &Answer) -> String {
     }
     text.push_str(&format!(
         "\n{} games against {}, seed {}, {:.0} s\nverdicts as known of the player  {}\n\
-         honest players judged otherwise  {}\nreport {}\n",
+         honest players judged otherwise  {}\n",
         answer.games.len(),
         answer.engine,
         answer.seed,
         answer.wall_secs,
         answer.right,
         answer.false_alarms,
-        answer.report.display()
     ));
+    text.extend(answer.genome.iter().map(genome::Part::text));
+    text.push_str(&format!("report {}\n", answer.report.display()));
     text
 }
