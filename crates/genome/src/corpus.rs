@@ -12,6 +12,7 @@
 mod annotate;
 mod build;
 mod list;
+mod overlap;
 mod sampler;
 mod windows;
 
@@ -24,6 +25,7 @@ use sha2::{Digest, Sha256};
 pub use annotate::Programs;
 pub use build::{Watch, build};
 pub use list::{Input, List, SpeciesInput};
+pub use overlap::{Overlap, WORD_BASES};
 pub use sampler::{Sampler, Sampling};
 pub use windows::{Place, REPEAT_WEIGHT, Window};
 

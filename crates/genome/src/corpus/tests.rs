@@ -1,6 +1,10 @@
+//! Corpora built in folders of a few files, and windows drawn from them.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use super::*;
 
@@ -186,6 +190,28 @@ fn a_damaged_corpus_is_refused() {
     std::fs::write(&path, text.replace("\"version\": 1", "\"version\": 9")).expect("written");
     let error = folder.open().expect_err("too new").to_string();
     assert!(error.contains("format 9, and this reads 1"), "{error}");
+}
+
+#[test]
+fn what_a_held_out_species_shares_with_the_training_split_is_counted() {
+    let random = |seed: u64| -> String {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        (0..8000).map(|_| char::from(b"ACGT"[rng.random_range(0..4)])).collect()
+    };
+    let (a, b) = (random(1), random(2));
+    let folder = Folder::new(&[
+        ("a.fa", &format!(">a\n{a}\n")),
+        ("b.fa", &format!(">b\n{a}C\n")),
+        ("c.fa", &format!(">c\n{b}\n")),
+    ]);
+    let list = folder.list(&["A=a.fa", "B=b.fa", "C=c.fa"], &["B", "C"]);
+    folder.build(&list, &mut Told::default()).expect("built");
+    let overlaps = folder.open().expect("a corpus").overlaps();
+    let [None, Some(same), Some(other)] = overlaps[..] else { panic!("{overlaps:?}") };
+    assert!(same.n_words > 0 && other.n_words > 0, "{overlaps:?}");
+    // The last base may make one word more.
+    assert!(same.n_in_train + 1 >= same.n_words, "{overlaps:?}");
+    assert_eq!(other.n_in_train, 0);
 }
 
 fn text(window: &Window) -> String {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use genome::corpus::{Index, List, Programs, Sequence, Source, Split, Watch, build};
+use genome::corpus::{
+    Corpus, List, Overlap, Programs, Sequence, Source, Split, WORD_BASES, Watch, build,
+};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -26,6 +28,10 @@ struct Row {
     /// Share of bases that are not A, C, G or T.
     other: f64,
     genes_from: Vec<Source>,
+    /// Share of words of 31 bases that stand in the training split, and words looked at; none for a
+    /// species to train on.
+    words_in_train: Option<f64>,
+    n_words: Option<usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -45,7 +51,7 @@ pub(crate) fn run(flags: &Data, output: &Output) -> anyhow::Result<Status> {
         ),
     };
     let Some(list) = list else {
-        show(&Index::load(&flags.corpus)?, output)?;
+        show(&Corpus::open(&flags.corpus)?, output)?;
         return Ok(Status::Ok);
     };
     let programs = if flags.no_prediction { Programs::default() } else { Programs::find() };
@@ -65,9 +71,9 @@ pub(crate) fn run(flags: &Data, output: &Output) -> anyhow::Result<Status> {
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
     let mut told =
         Told { output, bar, on_error: flags.on_error, stop: interrupted(), n_skipped: 0 };
-    let index = build(&list, &flags.corpus, &programs, &mut told)?;
+    build(&list, &flags.corpus, &programs, &mut told)?;
     told.bar.finish_and_clear();
-    show(&index, output)?;
+    show(&Corpus::open(&flags.corpus)?, output)?;
     Ok(if told.n_skipped > 0 { Status::Partial } else { Status::Ok })
 }
 
@@ -121,14 +127,16 @@ impl Watch for Told<'_> {
     }
 }
 
-fn show(index: &Index, output: &Output) -> anyhow::Result<()> {
+fn show(corpus: &Corpus, output: &Output) -> anyhow::Result<()> {
+    let index = corpus.index();
+    let overlaps = corpus.overlaps();
     let mut species = Vec::new();
     for split in Split::ALL {
         for (idx, one) in index.species.iter().enumerate() {
             let own: Vec<&Sequence> =
                 index.sequences.iter().filter(|sequence| sequence.species == idx).collect();
             if one.split == split {
-                species.push(row(split, &one.name, &own));
+                species.push(row(split, &one.name, &own, overlaps[idx]));
             }
         }
     }
@@ -136,7 +144,7 @@ fn show(index: &Index, output: &Output) -> anyhow::Result<()> {
     output.answer("tetrad.genome.data", &answer, || table(&answer))
 }
 
-fn row(split: Split, name: &str, sequences: &[&Sequence]) -> Row {
+fn row(split: Split, name: &str, sequences: &[&Sequence], overlap: Option<Overlap>) -> Row {
     let sum = |of: fn(&Sequence) -> usize| -> usize {
         sequences.iter().map(|sequence| of(sequence)).sum()
     };
@@ -158,28 +166,42 @@ fn row(split: Split, name: &str, sequences: &[&Sequence]) -> Row {
         lower: share(sum(|sequence| sequence.n_lower)),
         other: share(sum(|sequence| sequence.n_other)),
         genes_from,
+        words_in_train: overlap
+            .filter(|overlap| overlap.n_words > 0)
+            .map(|overlap| overlap.n_in_train as f64 / overlap.n_words as f64),
+        n_words: overlap.map(|overlap| overlap.n_words),
     }
 }
 
 fn table(answer: &Answer) -> String {
     let width = answer.species.iter().map(|row| row.species.len()).max().unwrap_or(0).max(7);
     let mut text = format!(
-        "split  {:width$} sequences       bases  in genes  lower case  not ACGT  genes from\n",
+        "split  {:width$} sequences       bases  in genes  lower case  not ACGT  in train*  genes from\n",
         "species"
     );
+    let percent = |share: Option<f64>| {
+        share.map_or("-".to_owned(), |share| format!("{:.2} %", 100.0 * share))
+    };
     for row in &answer.species {
-        let Row { split, species, n_sequences, n_bases, genic, lower, other, genes_from } = row;
-        let genic = genic.map_or("-".to_owned(), |genic| format!("{:.1} %", 100.0 * genic));
         let from: Vec<String> =
-            genes_from.iter().map(|source| format!("{source:?}").to_lowercase()).collect();
+            row.genes_from.iter().map(|source| format!("{source:?}").to_lowercase()).collect();
         text += &format!(
-            "{:6} {species:width$} {n_sequences:>9} {n_bases:>11} {genic:>9} {:>9.1} % {:>7.2} %  {}\n",
-            split.name(),
-            100.0 * lower,
-            100.0 * other,
+            "{:6} {:width$} {:>9} {:>11} {:>9} {:>11} {:>9} {:>10}  {}\n",
+            row.split.name(),
+            row.species,
+            row.n_sequences,
+            row.n_bases,
+            percent(row.genic),
+            percent(Some(row.lower)),
+            percent(Some(row.other)),
+            percent(row.words_in_train),
             from.join(", ")
         );
     }
+    text += &format!(
+        "* of its words of {WORD_BASES} bases, those that stand in the training split on either strand; \
+         one word in 64 is looked at\n"
+    );
     for split in Split::ALL {
         let own = answer.species.iter().filter(|row| row.split == split);
         let (n, n_bases) = own.fold((0, 0), |(n, sum), row| (n + 1, sum + row.n_bases));

@@ -262,13 +262,25 @@ fn a_corpus_is_built_shown_and_measured() {
     let skipping = [&command[..], &["--on-error", "skip"]].concat();
     let built = tetrad(folder.path(), &skipping);
     assert_eq!(built.code, 4, "{built:#?}");
-    insta::assert_snapshot!(built.stdout, @"");
+    insta::assert_snapshot!(built.stdout, @"
+    split  species sequences       bases  in genes  lower case  not ACGT  in train*  genes from
+    train  A               1         320   25.00 %      0.00 %    0.00 %          -  gff
+    test   B               1         200         -      0.00 %    4.00 %          -  none
+    * of its words of 31 bases, those that stand in the training split on either strand; one word in 64 is looked at
+    train: 1 species, 320 bases
+    valid: 0 species, 0 bases
+    test: 1 species, 200 bases
+    ");
     let shown = tetrad(folder.path(), &["genome", "data", "corpus"]);
     assert_eq!((shown.code, &shown.stdout), (0, &built.stdout));
     let command = ["genome", "baselines", "corpus", "--orders", "0,4", "--length", "24"];
     let measured = tetrad(folder.path(), &command);
     assert_eq!(measured.code, 0, "{measured:#?}");
-    insta::assert_snapshot!(measured.stdout, @"");
+    insta::assert_snapshot!(measured.stdout, @"
+    split	species	order	smoothing	bits_per_base	low	high	n_bases	n_windows	seed
+    test	B	0	witten-bell	2.0000	2.0000	2.0000	189	8	1
+    test	B	4	witten-bell	0.6079	0.4922	0.7934	189	8	1
+    ");
     assert_eq!(tetrad(folder.path(), &command).stdout, measured.stdout);
 }
 

@@ -1,3 +1,5 @@
+//! GenBank records as they are and as they should not be.
+
 use proptest::prelude::*;
 
 use super::*;
