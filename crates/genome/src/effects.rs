@@ -268,8 +268,8 @@ mod tests {
         sequence.splice(400..520, reverse_complement(&gene(40)));
         let genome = genome(sequence);
         let all = vec![
-            coding("chr", Strand::Forward, vec![100..220]),
-            coding("chr", Strand::Reverse, vec![400..520]),
+            coding("chr", Strand::Forward, 100..220),
+            coding("chr", Strand::Reverse, 400..520),
         ];
         let code = GeneticCode::numbered(11).expect("known");
         let drawn = sample(&genome, &all, code, 9, 1, |gene| SCHEME.fits(&genome, gene));
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn without_bases_between_genes_there_are_no_such_draws() {
         let (genome, mut features, genes) = planted();
-        features.push(coding("chr", Strand::Forward, vec![0..700]));
+        features.push(coding("chr", Strand::Forward, 0..700));
         let draws = draws(&genome, &features, &genes, &SCHEME);
         assert!(draws.iter().all(|draw| !draw.gene.is_empty()) && draws.len() == 6);
     }

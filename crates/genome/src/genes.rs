@@ -195,9 +195,9 @@ mod tests {
     use super::*;
     use crate::testing::{self, bases, gene, genome};
 
-    fn coding(reverse: bool, parts: Vec<Range<usize>>) -> Feature {
+    fn coding(reverse: bool, part: Range<usize>) -> Feature {
         let strand = if reverse { Strand::Reverse } else { Strand::Forward };
-        testing::coding("chr", strand, parts)
+        testing::coding("chr", strand, part)
     }
 
     /// A gene of 20 codons at 100 on the forward strand, and one at 300 on the other.
@@ -211,8 +211,8 @@ mod tests {
     #[test]
     fn a_gene_reads_the_same_on_either_strand() {
         let (genome, code) = (planted(), GeneticCode::numbered(11).expect("known"));
-        let forward = Gene::of(&coding(false, vec![100..160]), &genome, code).expect("complete");
-        let reverse = Gene::of(&coding(true, vec![300..360]), &genome, code).expect("complete");
+        let forward = Gene::of(&coding(false, 100..160), &genome, code).expect("complete");
+        let reverse = Gene::of(&coding(true, 300..360), &genome, code).expect("complete");
         for found in [&forward, &reverse] {
             assert_eq!(genome.window(&found.start, 0, 60).expect("inside"), gene(20));
             assert_eq!(genome.window(&found.stop(), 0, 3).expect("inside"), b"TAA");
@@ -227,34 +227,30 @@ mod tests {
     fn what_is_no_complete_gene_says_why() {
         let (genome, code) = (planted(), GeneticCode::numbered(11).expect("known"));
         let reason = |feature: Feature| Gene::of(&feature, &genome, code).expect_err("refused");
-        assert_eq!(reason(coding(false, vec![100..130, 140..160])), "in several pieces");
         assert_eq!(
-            reason(coding(false, vec![100..159])),
+            reason(Feature { parts: vec![100..130, 140..160], ..coding(false, 100..160) }),
+            "in several pieces"
+        );
+        assert_eq!(
+            reason(coding(false, 100..159)),
             "no whole number of codons inside its sequence"
         );
         assert_eq!(
-            reason(coding(false, vec![498..1000])),
+            reason(coding(false, 498..1000)),
             "no whole number of codons inside its sequence"
         );
-        assert_eq!(reason(coding(false, vec![103..160])), "does not begin with a start codon");
-        assert_eq!(reason(coding(false, vec![100..157])), "does not end with a stop codon");
-        assert_eq!(reason(Feature { partial: true, ..coding(false, vec![100..160]) }), "partial");
-        assert_eq!(
-            reason(Feature { pseudo: true, ..coding(false, vec![100..160]) }),
-            "a pseudogene"
-        );
-        let other = Feature { sequence: "y".into(), ..coding(false, vec![100..160]) };
+        assert_eq!(reason(coding(false, 103..160)), "does not begin with a start codon");
+        assert_eq!(reason(coding(false, 100..157)), "does not end with a stop codon");
+        assert_eq!(reason(Feature { partial: true, ..coding(false, 100..160) }), "partial");
+        assert_eq!(reason(Feature { pseudo: true, ..coding(false, 100..160) }), "a pseudogene");
+        let other = Feature { sequence: "y".into(), ..coding(false, 100..160) };
         assert_eq!(reason(other), "on a sequence that is not given");
     }
 
     #[test]
     fn a_sample_depends_on_its_seed_alone_and_counts_what_it_leaves_out() {
         let (genome, code) = (planted(), GeneticCode::numbered(11).expect("known"));
-        let all = [
-            coding(false, vec![100..160]),
-            coding(true, vec![300..360]),
-            coding(false, vec![101..161]),
-        ];
+        let all = [coding(false, 100..160), coding(true, 300..360), coding(false, 101..161)];
         let draw = |n, seed| sample(&genome, &all, code, n, seed, |_| Ok(()));
         let got = draw(5, 1);
         assert_eq!((got.genes.len(), got.n_usable), (2, 2));

@@ -192,10 +192,8 @@ mod tests {
         sequence.splice(350..440, reverse_complement(&gene(30)));
         sequence.splice(20..110, gene(30));
         let genome = genome(sequence);
-        let all = [
-            coding("chr", Strand::Forward, vec![20..110]),
-            coding("chr", Strand::Reverse, vec![350..440]),
-        ];
+        let all =
+            [coding("chr", Strand::Forward, 20..110), coding("chr", Strand::Reverse, 350..440)];
         let code = GeneticCode::numbered(11).expect("known");
         let sample = sample(&genome, &all, code, 9, 1, |gene| SCHEME.fits(&genome, gene));
         // The first one has too little before it.

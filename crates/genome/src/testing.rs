@@ -38,13 +38,13 @@ pub(crate) fn genome(sequence: Vec<u8>) -> Genome {
     Genome::new([("chr".to_owned(), sequence)])
 }
 
-/// A complete coding sequence.
-pub(crate) fn coding(sequence: &str, strand: Strand, parts: Vec<Range<usize>>) -> Feature {
+/// A complete coding sequence in one piece.
+pub(crate) fn coding(sequence: &str, strand: Strand, part: Range<usize>) -> Feature {
     Feature {
         sequence: sequence.to_owned(),
         kind: FeatureKind::Cds,
         strand,
-        parts,
+        parts: std::iter::once(part).collect(),
         gene: Some("x".to_owned()),
         phase: 0,
         partial: false,
