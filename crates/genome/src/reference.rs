@@ -159,7 +159,7 @@ fn indexed(path: &Path, index: PathBuf) -> Result<Held, Error> {
             let n_ends = record.line_width().get().checked_sub(record.line_base_count().get());
             let entry = Entry { line, record, confirmed: false };
             let end = entry.record.length().checked_sub(1).and_then(|last| entry.place(last));
-            if !end.is_some_and(|end| end < size) || n_ends.is_none_or(|n_ends| n_ends > 2) {
+            if end.is_none_or(|end| end >= size) || n_ends.is_none_or(|n_ends| n_ends > 2) {
                 return Err(malformed(format!("`{name}` does not fit into its FASTA")));
             }
             if entries.contains_key(&name) {

@@ -33,7 +33,8 @@ pub(super) fn entries(bytes: &Bytes) -> Result<BTreeMap<String, Entry>, String> 
             && start.checked_add(size).is_some_and(|end| end <= bytes.len())
             && let Some((_, key)) = name.rsplit_once("/data/")
         {
-            if files.insert(key.to_owned(), start..start + size).is_some() {
+            let other = files.insert(key.to_owned(), start..start + size);
+            if other.is_some() {
                 return Err(format!("two storages `{key}`"));
             }
         }
