@@ -73,9 +73,8 @@ impl Weights {
             }
             rows
         };
-        let size = |inputs_at_once: usize, step: usize| {
-            n_inputs.next_multiple_of(inputs_at_once) / step
-        };
+        let size =
+            |inputs_at_once: usize, step: usize| n_inputs.next_multiple_of(inputs_at_once) / step;
         let panels = match precision {
             Precision::F32 => {
                 let size = size(BLOCK, 1);
