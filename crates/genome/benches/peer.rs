@@ -3,6 +3,12 @@
 //! Random weights of 512 channels and 12 layers (38.8 M parameters), the same on both sides, two
 //! threads each. Every row alternates one run of the peer with one of ours; ratios are of medians.
 //! The first run installs the peer from PyPI into `target/evo2-peer` (several GB).
+//!
+//! After `--`, words choose the rows whose names hold one of them: `-- decode prefill`. The rows of a
+//! machine without products of bfloat16 leave that precision out but in decoding.
+//!
+//! `-- --weights FILE --fasta FILE` measures, in place of time, what narrow weights cost a trained
+//! model: bits per base of the sequences in each precision.
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 
 use std::collections::BTreeMap;
@@ -11,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use genome::ModelConfig;
 use genome::model::{Random, Source, StripedHyena, Token};
+use genome::{ModelConfig, fasta, load, score};
 use nn::weights::{File, NewTensor};
 use nn::{Blocked, Cpu, Linear, Precision, Then, threads};
 
@@ -54,6 +60,8 @@ impl Peer {
             .arg(root.join("target/evo2-peer"))
             .args([config, weights])
             .args(["--threads", &THREADS.to_string()])
+            // The package leaves a log where it runs.
+            .current_dir(config.with_file_name(""))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -149,13 +157,80 @@ fn row(name: &str, mut peer: impl FnMut() -> f64, mut ours: impl FnMut() -> f64)
 }
 
 fn main() {
-    if std::env::args().any(|argument| argument == "--test") {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--test") {
         return;
     }
-    threads::with_count(THREADS, compare);
+    let value = |flag: &str| {
+        let at = arguments.iter().position(|argument| argument == flag)?;
+        Some(arguments.get(at + 1).unwrap_or_else(|| panic!("{flag} FILE")).as_str())
+    };
+    match (value("--weights"), value("--fasta")) {
+        (Some(weights), Some(fasta)) => cost_of_narrow_weights(weights, Path::new(fasta)),
+        (None, None) => {
+            // Cargo adds `--bench`.
+            let names: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            let names = names.into_iter().filter(|name| !name.starts_with("--")).collect();
+            threads::with_count(THREADS, || compare(&Rows { names }));
+        }
+        _ => panic!("--weights FILE and --fasta FILE go together"),
+    }
 }
 
-fn compare() {
+/// Prints bits per base of a trained model in each precision, and what that is beside f32.
+fn cost_of_narrow_weights(weights: &str, fasta: &Path) {
+    let records: Vec<_> = fasta::Reader::open(fasta)
+        .and_then(Iterator::collect)
+        .unwrap_or_else(|error| panic!("{error}"));
+    let sequences: Vec<Vec<Token>> =
+        records.iter().map(|record| score::tokens(&record.sequence)).collect();
+    let n_bases: usize = sequences.iter().map(|tokens| tokens.len() - 1).sum();
+    println!(
+        "{weights} on {} sequences of {}, n = {n_bases} bases, {}; differences with 95 % intervals",
+        sequences.len(),
+        fasta.display(),
+        Cpu::best().names().join(" "),
+    );
+    let bits = |precision| -> Vec<f64> {
+        let model = load::model(weights, None, precision).unwrap_or_else(|error| panic!("{error}"));
+        let of = |tokens: &Vec<Token>| score::score(&model, &[tokens]).remove(0).log_likelihoods;
+        let nats = sequences.iter().flat_map(of);
+        nats.map(|nats| f64::from(-nats) / std::f64::consts::LN_2).collect()
+    };
+    let mean = |bits: &[f64]| bits.iter().sum::<f64>() / bits.len() as f64;
+    let exact = bits(Precision::F32);
+    println!("f32   {:.5} bits per base", mean(&exact));
+    for precision in [Precision::Bf16, Precision::Int8] {
+        let bits = bits(precision);
+        let more: Vec<f64> = bits.iter().zip(&exact).map(|(bits, exact)| bits - exact).collect();
+        // Of the mean of the differences at each base, by their spread.
+        let middle = mean(&more);
+        let square = |more: &f64| (more - middle).powi(2);
+        let spread = more.iter().map(square).sum::<f64>() / (more.len() - 1) as f64;
+        let half = 1.96 * (spread / more.len() as f64).sqrt();
+        println!(
+            "{:5} {:.5} bits per base, {:+.5} [{:+.5}, {:+.5}]",
+            precision.name(),
+            mean(&bits),
+            middle,
+            middle - half,
+            middle + half,
+        );
+    }
+}
+
+/// Which rows are asked for.
+struct Rows<'a> {
+    names: Vec<&'a str>,
+}
+
+impl Rows<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|part| name.contains(part))
+    }
+}
+
+fn compare(rows: &Rows<'_>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = tempfile::tempdir().expect("a folder");
     let config = ModelConfig::parse(CONFIG).expect("a valid configuration");
@@ -195,7 +270,9 @@ fn compare() {
         2.0 * (m * k * n) as f64 / seconds / 1e9
     };
     let mut rates = BTreeMap::new();
-    for (name, precision) in [("f32", Precision::F32), ("bf16", Precision::Bf16)] {
+    let both = [("f32", Precision::F32), ("bf16", Precision::Bf16)];
+    let precisions = if Cpu::best().bf16 { &both[..] } else { &both[..1] };
+    for &(name, precision) in precisions {
         let request = format!("matmul {name} 512 1536 4096");
         let theirs = (0..9).map(|_| peer.seconds(&request)).collect();
         let theirs = 2.0 * (512.0 * 1536.0 * 4096.0) / median(theirs) / 1e9;
@@ -212,13 +289,17 @@ fn compare() {
     println!("reading 67 MB of weights: {bandwidth:.1} GB/s\n");
 
     let dense = 2.0 * (config.n_parameters() as f64);
-    for (name, precision) in [("f32", Precision::F32), ("bf16", Precision::Bf16)] {
+    for &(name, precision) in precisions {
         let model = load(precision);
         for length in [1024, 4096, 8192] {
             let tokens = bases(length);
             let request = format!("forward {name} {length}");
+            let title = format!("forward {name} L {length}");
+            if !rows.has(&title) {
+                continue;
+            }
             let own = row(
-                &format!("forward {name} L {length}"),
+                &title,
                 || peer.seconds(&request),
                 || timed(|| drop(last_logits(&model, &tokens))),
             );
@@ -227,20 +308,24 @@ fn compare() {
         }
         let tokens = bases(4096);
         let request = format!("prefill {name} 4096");
-        row(
-            &format!("cached prefill {name} 4096"),
-            || peer.seconds(&request),
-            || timed(|| drop(last_logits(&model, &tokens))),
-        );
+        let title = format!("cached prefill {name} 4096");
+        if !rows.has(&title) {
+            continue;
+        }
+        row(&title, || peer.seconds(&request), || timed(|| drop(last_logits(&model, &tokens))));
     }
     println!("peak memory: ours so far {:.2} GB with both models", peak() / 1e9);
     let steps = 64;
     for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+        let title = format!("decode {}, {steps} after 512", precision.name());
+        if !rows.has(&title) {
+            continue;
+        }
         let model = load(precision);
         let walk = bases(512 + steps);
         let request = format!("decode f32 512 {steps}");
         let own = row(
-            &format!("decode {}, {steps} after 512", precision.name()),
+            &title,
             || peer.seconds(&request),
             || {
                 let mut state = model.state();

@@ -1,8 +1,9 @@
 //! Causal self-attention with rotary positions, over keys and values that are kept.
 //!
-//! Keys are taken 32 at a time with a running maximum (Dao et al., arXiv 2205.14135), so no `[T, T]`
-//! matrix exists. Blocks of keys begin at fixed positions of the sequence, so that it does not matter
-//! in which pieces the sequence was given.
+//! Keys are taken 128 at a time with a running maximum (Dao et al., arXiv 2205.14135), so no `[T, T]`
+//! matrix exists. All queries at hand pass over them before the next, so that keys and values are read
+//! from memory once. Groups of keys begin at fixed positions of the sequence, so that it does not
+//! matter in which pieces the sequence was given.
 
 mod backward;
 
@@ -14,6 +15,9 @@ use crate::threads;
 
 /// Queries that are taken at once, where there are registers for them.
 const QUERIES: usize = 14;
+
+/// Blocks of keys that are taken at once.
+const GROUP: usize = 4;
 
 /// Rotary positions in halves (NeoX): `(a, b)` to `(a cos - b sin, a sin + b cos)`.
 #[derive(Debug, Clone)]
@@ -47,7 +51,14 @@ impl Rotary {
                 (cos as f32, sin as f32)
             })
         };
-        (first..first + n).flat_map(angle).collect()
+        let n_pairs = self.inverse_frequencies.len();
+        let mut all = vec![(0.0, 0.0); n * n_pairs];
+        // Each is worth some tens of rows.
+        threads::by_units(&mut all, n, 32 * n_pairs, |from, some| {
+            let angles = (first + from..).flat_map(angle);
+            some.iter_mut().zip(angles).for_each(|(to, angle)| *to = angle);
+        });
+        all
     }
 }
 
@@ -267,7 +278,17 @@ struct Head<'a> {
     cache: &'a [Row],
     first: usize,
     n_tokens: usize,
+    /// Zeros; `[D / 32][T]`, with blocks of channels first, like all activations.
     out: &'a mut [Row],
+}
+
+/// Of the keys that a query has met.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Their greatest score.
+    greatest: f32,
+    /// Sums of the exponentials of their scores above that.
+    total: [f32; 16],
 }
 
 impl Kernel for Head<'_> {
@@ -275,88 +296,106 @@ impl Kernel for Head<'_> {
 
     #[inline(always)]
     fn run<V: Lanes>(mut self) {
-        let mut at = 0;
-        while at < self.n_tokens {
-            if self.n_tokens - at >= QUERIES && V::ROWS >= QUERIES {
-                self.some::<V, QUERIES>(at);
-                at += QUERIES;
-            } else if self.n_tokens - at >= 4 && V::ROWS >= 4 {
-                self.some::<V, 4>(at);
-                at += 4;
-            } else if self.n_tokens - at >= 2 {
-                self.some::<V, 2>(at);
-                at += 2;
-            } else {
-                self.some::<V, 1>(at);
-                at += 1;
+        let nothing = Seen { greatest: f32::NEG_INFINITY, total: [0.0; 16] };
+        let mut seen = vec![nothing; self.n_tokens];
+        let cache = self.cache;
+        for (group, rows) in cache.chunks(GROUP * self.attention.rows_per_block()).enumerate() {
+            let key = group * GROUP * BLOCK;
+            let mut at = 0;
+            while at < self.n_tokens {
+                let left = self.n_tokens - at;
+                if V::ROWS >= QUERIES && left >= QUERIES {
+                    at += self.some::<V, QUERIES>(at, key, rows, &mut seen);
+                } else if V::ROWS >= 4 && left >= 4 {
+                    at += self.some::<V, 4>(at, key, rows, &mut seen);
+                } else if left >= 2 {
+                    at += self.some::<V, 2>(at, key, rows, &mut seen);
+                } else {
+                    at += self.some::<V, 1>(at, key, rows, &mut seen);
+                }
             }
+        }
+        for (query, seen) in seen.iter().enumerate() {
+            let factor = V::splat(1.0 / V::load(&seen.total).sum());
+            self.scale(query, factor);
         }
     }
 }
 
 impl Head<'_> {
-    /// `N` queries from `at` over all keys that they may see.
+    /// `N` queries from `at` over the keys of a group that they may see, the first of them number
+    /// `key`. Gives `N`.
     #[inline(always)]
-    fn some<V: Lanes, const N: usize>(&mut self, at: usize) {
+    fn some<V: Lanes, const N: usize>(
+        &mut self,
+        at: usize,
+        key: usize,
+        rows: &[Row],
+        seen: &mut [Seen],
+    ) -> usize {
         let padded = self.attention.padded();
-        let n_slices = padded / BLOCK;
-        let size = 2 * padded;
-        let n_keys = self.first + at + N;
-        let mut greatest = [f32::NEG_INFINITY; N];
-        let mut total = [V::splat(0.0); N];
-        // With blocks of channels first, like all activations.
-        let mut sums = vec![Row::ZERO; n_slices * N];
-        for (block, rows) in self.cache.chunks_exact(size).take(n_keys.div_ceil(BLOCK)).enumerate()
-        {
-            let (keys, values) = rows.split_at(padded);
-            let mut scores = [Row::ZERO; N];
-            tile_f32::<V, N>(self.queries, keys, self.n_tokens, at, 0, &mut scores);
-            for query in 0..N {
-                let seen = (self.first + at + query + 1).saturating_sub(block * BLOCK);
-                let row = &mut scores[query];
-                if seen < BLOCK {
-                    row.0[seen..].fill(f32::NEG_INFINITY);
-                }
-                let [low, high] = row.halves().map(V::load);
-                let best = low.max(high).greatest();
-                let best = if best > greatest[query] { best } else { greatest[query] };
-                let minus = V::splat(-best);
-                let [low, high] = [low.add(minus).exp(), high.add(minus).exp()];
-                let [low_to, high_to] = row.halves_mut();
-                low.store(low_to);
-                high.store(high_to);
-                if seen < BLOCK {
-                    row.0[seen..].fill(0.0);
-                }
-                let [low, high] = row.halves().map(V::load);
-                if best > greatest[query] {
-                    let shrink = if block == 0 {
-                        V::splat(0.0)
-                    } else {
-                        V::splat(greatest[query]).add(minus).exp()
-                    };
-                    total[query] = total[query].mul(shrink);
-                    for slice in sums.chunks_exact_mut(N) {
-                        for half in slice[query].halves_mut() {
-                            V::load(half).mul(shrink).store(half);
-                        }
-                    }
-                    greatest[query] = best;
-                }
-                total[query] = total[query].add(low.add(high));
+        let n_keys = (self.first + at + N).saturating_sub(key);
+        let blocks = || rows.chunks_exact(2 * padded).take(n_keys.div_ceil(BLOCK));
+        let mut scores = [[Row::ZERO; N]; GROUP];
+        for (rows, scores) in blocks().zip(&mut scores) {
+            tile_f32::<V, N>(self.queries, &rows[..padded], self.n_tokens, at, 0, scores);
+        }
+        let scores = &mut scores[..blocks().len()];
+        if scores.is_empty() {
+            return N;
+        }
+        for query in 0..N {
+            let n_seen = (self.first + at + query + 1).saturating_sub(key);
+            let unseen = n_seen..scores.len() * BLOCK;
+            let mut best = V::splat(f32::NEG_INFINITY);
+            for key in unseen.clone() {
+                scores[key / BLOCK][query].0[key % BLOCK] = f32::NEG_INFINITY;
             }
-            for (values, sums) in values.chunks_exact(BLOCK).zip(sums.chunks_exact_mut(N)) {
-                tile_f32::<V, N>(&scores, values, N, 0, 0, sums);
+            for scores in scores.iter() {
+                let [low, high] = scores[query].halves().map(V::load);
+                best = best.max(low).max(high);
+            }
+            let Seen { greatest, total } = &mut seen[at + query];
+            let best = best.greatest();
+            if best > *greatest {
+                let shrink = if key == 0 { 0.0 } else { *greatest - best };
+                let shrink = V::splat(shrink).exp();
+                V::load(total).mul(shrink).store(total);
+                *greatest = best;
+                self.scale(at + query, shrink);
+            }
+            let minus = V::splat(-*greatest);
+            for scores in scores.iter_mut() {
+                for half in scores[query].halves_mut() {
+                    V::load(half).add(minus).exp().store(half);
+                }
+            }
+            // Their exponentials are small, not nothing.
+            for key in unseen {
+                scores[key / BLOCK][query].0[key % BLOCK] = 0.0;
+            }
+            let mut sum = V::load(total);
+            for scores in scores.iter() {
+                let [low, high] = scores[query].halves().map(V::load);
+                sum = sum.add(low.add(high));
+            }
+            sum.store(total);
+        }
+        for (rows, scores) in blocks().zip(scores.iter()) {
+            let slices = rows[padded..].chunks_exact(BLOCK);
+            for (values, out) in slices.zip(self.out.chunks_exact_mut(self.n_tokens)) {
+                tile_f32::<V, N>(scores, values, N, 0, at, out);
             }
         }
-        for (slice, sums) in sums.chunks_exact(N).enumerate() {
-            for query in 0..N {
-                let factor = V::splat(1.0 / total[query].sum());
-                let sums = sums[query].halves().map(V::load);
-                let to = &mut self.out[slice * self.n_tokens + at + query];
-                for (half, to) in to.halves_mut().into_iter().enumerate() {
-                    sums[half].mul(factor).store(to);
-                }
+        N
+    }
+
+    /// Multiplies what a query has gathered.
+    #[inline(always)]
+    fn scale<V: Lanes>(&mut self, query: usize, factor: V) {
+        for slice in self.out.chunks_exact_mut(self.n_tokens) {
+            for half in slice[query].halves_mut() {
+                V::load(half).mul(factor).store(half);
             }
         }
     }

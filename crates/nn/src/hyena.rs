@@ -145,8 +145,7 @@ impl Hyena {
         }
         let n_seen = state.n_seen;
         let n_blocks = self.n_blocks();
-        // A long filter is worth some tens of rows.
-        let work = 32 * n_tokens;
+        let work = n_tokens * (3 * self.n_short + self.filter.len() / n_blocks);
         threads::by_units_with(
             out.rows_mut(),
             &mut state.rows,
@@ -257,8 +256,11 @@ impl Kernel for OneBlock<'_> {
         };
         let n_filter = self.hyena.filter.len() / n_blocks;
         let filter = &self.hyena.filter[rows_of(&self.hyena.filter, self.block, n_filter)];
-        let n_history = if let Kind::Fir { n_taps } = kind { n_taps - 1 } else { 0 };
-        // One token needs no buffers: the rings are read where they lie.
+        let n_history = match kind {
+            // One token needs no buffer: the ring is read where it lies.
+            Kind::Fir { n_taps } if self.out.len() > 1 => n_taps - 1,
+            _ => 0,
+        };
         let mut gated = vec![Row::ZERO; n_history + self.out.len().min(AT_ONCE)];
         let mut window = vec![Row::ZERO; n_short - 1 + self.out.len().min(AT_ONCE)];
         let mut at = 0;

@@ -3,6 +3,7 @@
 mod bf16;
 mod f32;
 mod int8;
+mod pages;
 
 pub(crate) use f32::{tile as tile_f32, tiles as tiles_f32};
 
@@ -12,6 +13,7 @@ use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
 use crate::linear::Precision;
 use crate::threads;
+use pages::Pages;
 
 /// With fewer tokens than this, setting up tiles costs more than they gain.
 #[cfg(target_arch = "x86_64")]
@@ -28,9 +30,9 @@ pub(crate) struct Weights {
 /// `[N / 32]` panels, each of the inner dimension in steps of 1, 2 or 4 inputs by 32 outputs.
 #[derive(Debug, Clone)]
 enum Panels {
-    F32(Vec<Row>),
-    Bf16(Vec<Panel>),
-    Int8 { panels: Vec<Panel>, columns: Vec<int8::Columns> },
+    F32(Pages<Row>),
+    Bf16(Pages<Panel>),
+    Int8 { panels: Pages<Panel>, columns: Vec<int8::Columns> },
 }
 
 /// What is multiplied, in the precision of the weights.
@@ -71,31 +73,33 @@ impl Weights {
             }
             rows
         };
+        let size =
+            |inputs_at_once: usize, step: usize| n_inputs.next_multiple_of(inputs_at_once) / step;
         let panels = match precision {
             Precision::F32 => {
-                let mut panels = vec![Row::ZERO; n_panels * n_inputs.next_multiple_of(BLOCK)];
-                let size = panels.len() / n_panels;
-                let parts = panels.chunks_mut(size).enumerate().collect();
-                threads::map(parts, |(panel, into): (usize, &mut [_])| {
-                    f32::pack(&rows_of(panel), n_inputs, into);
-                });
-                Panels::F32(panels)
+                let size = size(BLOCK, 1);
+                Panels::F32(Pages::filled(n_panels * size, |all| {
+                    threads::map(all.chunks_mut(size).enumerate().collect(), |(panel, into)| {
+                        f32::pack(&rows_of(panel), n_inputs, into);
+                    });
+                }))
             }
             Precision::Bf16 => {
-                let mut panels = vec![Panel::ZERO; n_panels * n_inputs.next_multiple_of(BLOCK) / 2];
-                let size = panels.len() / n_panels;
-                let parts = panels.chunks_mut(size).enumerate().collect();
-                threads::map(parts, |(panel, into): (usize, &mut [_])| {
-                    bf16::pack(&rows_of(panel), n_inputs, into);
-                });
-                Panels::Bf16(panels)
+                let size = size(BLOCK, 2);
+                Panels::Bf16(Pages::filled(n_panels * size, |all| {
+                    threads::map(all.chunks_mut(size).enumerate().collect(), |(panel, into)| {
+                        bf16::pack(&rows_of(panel), n_inputs, into);
+                    });
+                }))
             }
             Precision::Int8 => {
-                let n_quads = n_inputs.next_multiple_of(2 * BLOCK) / 4;
-                let mut panels = vec![Panel::ZERO; n_panels * n_quads];
-                let parts = panels.chunks_mut(n_quads).enumerate().collect();
-                let columns = threads::map(parts, |(panel, into): (usize, &mut [Panel])| {
-                    int8::pack(&rows_of(panel), n_inputs, into)
+                let size = size(2 * BLOCK, 4);
+                let mut columns = Vec::new();
+                let panels = Pages::filled(n_panels * size, |all| {
+                    let parts = all.chunks_mut(size).enumerate().collect();
+                    columns = threads::map(parts, |(panel, into)| {
+                        int8::pack(&rows_of(panel), n_inputs, into)
+                    });
                 });
                 Panels::Int8 { panels, columns }
             }
@@ -121,10 +125,10 @@ impl Weights {
 
     pub(crate) fn size_bytes(&self) -> usize {
         match &self.panels {
-            Panels::F32(panels) => size_of_val(panels.as_slice()),
-            Panels::Bf16(panels) => size_of_val(panels.as_slice()),
+            Panels::F32(panels) => size_of_val::<[_]>(panels),
+            Panels::Bf16(panels) => size_of_val::<[_]>(panels),
             Panels::Int8 { panels, columns } => {
-                size_of_val(panels.as_slice()) + size_of_val(columns.as_slice())
+                size_of_val::<[_]>(panels) + size_of_val(columns.as_slice())
             }
         }
     }

@@ -56,7 +56,9 @@ pub(crate) fn run<K: Kernel>(cpu: Cpu, kernel: K) -> K::Output {
         // SAFETY: `best` has found the instructions, and it has at least these.
         Isa::Avx2 => unsafe { x86::run_avx2(kernel) },
         // SAFETY: as above.
-        Isa::Avx512 if cpu.bf16 && cpu.vnni => unsafe { x86::run_avx512_dot(kernel) },
+        Isa::Avx512 if cpu.bf16 && cpu.vnni => unsafe { x86::run_avx512_bf16(kernel) },
+        // SAFETY: as above.
+        Isa::Avx512 if cpu.vnni => unsafe { x86::run_avx512_vnni(kernel) },
         // SAFETY: as above.
         Isa::Avx512 => unsafe { x86::run_avx512(kernel) },
     }

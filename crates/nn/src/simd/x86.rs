@@ -13,9 +13,9 @@ const NEAREST: i32 = 8;
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(__m256, __m256);
 
-/// One vector of sixteen. With `DOT`, bfloat16 and byte products are instructions.
+/// One vector of sixteen. With `BF16` and `VNNI`, products of bfloat16 and bytes are instructions.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512<const DOT: bool>(__m512);
+pub(crate) struct Avx512<const BF16: bool, const VNNI: bool>(__m512);
 
 /// Runs a kernel compiled for AVX2.
 ///
@@ -32,7 +32,16 @@ pub(super) unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
 /// The processor has AVX-512 F, BW, DQ and VL.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Avx512<false>>()
+    kernel.run::<Avx512<false, false>>()
+}
+
+/// Runs a kernel compiled for AVX-512 with `AVX512_VNNI`.
+///
+/// # Safety
+/// The processor has it, and AVX-512 F, BW, DQ and VL.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) unsafe fn run_avx512_vnni<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx512<false, true>>()
 }
 
 /// Runs a kernel compiled for AVX-512 with `AVX512_BF16` and `AVX512_VNNI`.
@@ -40,8 +49,8 @@ pub(super) unsafe fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
 /// # Safety
 /// The processor has them, and AVX-512 F, BW, DQ and VL.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx512vnni")]
-pub(super) unsafe fn run_avx512_dot<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Avx512<true>>()
+pub(super) unsafe fn run_avx512_bf16<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx512<true, true>>()
 }
 
 /// The same intrinsic on one or two vectors.
@@ -213,7 +222,7 @@ impl Lanes for Avx2 {
     }
 }
 
-impl<const DOT: bool> Lanes for Avx512<DOT> {
+impl<const BF16: bool, const VNNI: bool> Lanes for Avx512<BF16, VNNI> {
     type Ints = __m512i;
 
     const ROWS: usize = 14;
@@ -315,12 +324,12 @@ impl<const DOT: bool> Lanes for Avx512<DOT> {
 
     #[inline(always)]
     fn dot_pairs(self, pair: u32, pairs: &Pairs) -> Self {
-        // SAFETY: as above; the array has sixteen pairs; `DOT` is true inside `run_avx512_dot`
+        // SAFETY: as above; the array has sixteen pairs; `BF16` is true inside `run_avx512_bf16`
         // only; both vector types hold 64 bytes.
         unsafe {
             let pair = _mm512_set1_epi32(pair.cast_signed());
             let pairs = _mm512_loadu_si512(pairs.as_ptr().cast());
-            if DOT {
+            if BF16 {
                 let pair = std::mem::transmute::<__m512i, __m512bh>(pair);
                 let pairs = std::mem::transmute::<__m512i, __m512bh>(pairs);
                 return Self(_mm512_dpbf16_ps(self.0, pair, pairs));
@@ -341,11 +350,11 @@ impl<const DOT: bool> Lanes for Avx512<DOT> {
 
     #[inline(always)]
     fn dot_quads(sums: Self::Ints, unsigned: u32, quads: &Quads) -> Self::Ints {
-        // SAFETY: as for pairs.
+        // SAFETY: as for pairs; `VNNI` is true where that was found.
         unsafe {
             let unsigned = _mm512_set1_epi32(unsigned.cast_signed());
             let signed = _mm512_loadu_si512(quads.as_ptr().cast());
-            if DOT {
+            if VNNI {
                 return _mm512_dpbusd_epi32(sums, unsigned, signed);
             }
             let even = _mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(signed));

@@ -4,12 +4,21 @@
 //! them would cost more than they do, so threads watch for the next one for a while before they do.
 #![expect(unsafe_code, reason = "work borrows from its caller, who waits for it")]
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// How often a thread looks for work before it sleeps: about 100 µs.
 const LOOKS: usize = 4000;
+
+/// How often the caller looks for the end of a part before it lets others run on its processor, the
+/// thread that is waited for perhaps.
+const LOOKS_AT_END: usize = 200;
+
+/// Parts of [`Shared::gate`]: helpers inside a call, whether more may enter, and its number.
+const INSIDE: u64 = OPEN - 1;
+const OPEN: u64 = 1 << 31;
+const CALL: u64 = 1 << 32;
 
 /// Work of one call: the number of a part in.
 type Work<'a> = &'a (dyn Fn(usize) + Sync);
@@ -24,14 +33,13 @@ pub(super) struct Pool {
 struct Shared {
     /// Held by the caller whose work is being done.
     caller: Mutex<()>,
-    /// Counts calls; a new value is new work.
-    call: AtomicUsize,
-    /// The work of the call, valid until all helpers have left it.
+    /// Counts calls, and helpers inside this one. A helper enters while the call is open; one that
+    /// comes late, because its processor does something else, is not waited for.
+    gate: AtomicU64,
+    /// The work of the call, valid while it is open or a helper inside.
     work: Mutex<Option<(Work<'static>, usize)>>,
     /// The next part.
     next: AtomicUsize,
-    /// Helpers that have not left the call yet.
-    n_busy: AtomicUsize,
     /// Whether a part panicked.
     failed: AtomicBool,
     ended: AtomicBool,
@@ -41,7 +49,7 @@ struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("call", &self.call).finish_non_exhaustive()
+        f.debug_struct("Shared").field("gate", &self.gate).finish_non_exhaustive()
     }
 }
 
@@ -50,10 +58,9 @@ impl Pool {
     pub(super) fn new(n: usize) -> Pool {
         let shared = Arc::new(Shared {
             caller: Mutex::new(()),
-            call: AtomicUsize::new(0),
+            gate: AtomicU64::new(0),
             work: Mutex::new(None),
             next: AtomicUsize::new(0),
-            n_busy: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             n_asleep: Mutex::new(0),
@@ -83,20 +90,30 @@ impl Pool {
             return alone();
         }
         let Ok(_held) = shared.caller.try_lock() else { return alone() };
-        // SAFETY: only the lifetime changes. Helpers use the work between the rise of `call` and
-        // their fall from `n_busy`; this function does not return, nor unwind, before all have.
+        // SAFETY: only the lifetime changes. Helpers use the work while they are counted inside the
+        // gate, which they enter only while it is open; this function does not return, nor unwind,
+        // before it has closed the gate and all have left.
         let forever = unsafe { std::mem::transmute::<Work<'_>, Work<'static>>(work) };
         *locked(&shared.work) = Some((forever, n));
         shared.next.store(0, Ordering::Relaxed);
         shared.failed.store(false, Ordering::Relaxed);
-        shared.n_busy.store(self.helpers.len(), Ordering::Relaxed);
-        shared.call.fetch_add(1, Ordering::Release);
+        // Closed and empty since the last call, so nobody else changes it.
+        let last = shared.gate.load(Ordering::Relaxed) & !INSIDE;
+        shared.gate.store(last.wrapping_add(CALL) | OPEN, Ordering::Release);
         if *locked(&shared.n_asleep) > 0 {
             shared.wake.notify_all();
         }
         shared.take_parts(work, n);
-        while shared.n_busy.load(Ordering::Acquire) > 0 {
-            std::hint::spin_loop();
+        let mut inside = shared.gate.fetch_and(!OPEN, Ordering::AcqRel) & INSIDE;
+        let mut looks = 0;
+        while inside > 0 {
+            looks += 1;
+            if looks % LOOKS_AT_END == 0 {
+                std::thread::yield_now();
+            } else {
+                std::hint::spin_loop();
+            }
+            inside = shared.gate.load(Ordering::Acquire) & INSIDE;
         }
         *locked(&shared.work) = None;
         assert!(!shared.failed.load(Ordering::Relaxed), "a part of the work panicked");
@@ -128,36 +145,47 @@ impl Shared {
     fn help(&self) {
         let mut seen = 0;
         while self.wait(&mut seen) {
-            // Taken while this helper counts as busy, so the caller is still there.
+            // Taken while this helper counts as inside, so the caller is still there.
             let work = *locked(&self.work);
             if let Some((work, n)) = work {
                 self.take_parts(work, n);
             }
-            self.n_busy.fetch_sub(1, Ordering::Release);
+            self.gate.fetch_sub(1, Ordering::Release);
         }
     }
 
-    /// Waits for the next call; `false` at the end.
-    fn wait(&self, seen: &mut usize) -> bool {
-        let news = |seen: usize| {
-            self.call.load(Ordering::Acquire) != seen || self.ended.load(Ordering::Relaxed)
-        };
+    /// Whether a call is open that a helper has not been in.
+    fn is_new(&self, seen: u64) -> bool {
+        let gate = self.gate.load(Ordering::Relaxed);
+        gate & OPEN != 0 && gate / CALL != seen
+    }
+
+    /// Waits for the next call and enters it; `false` at the end.
+    fn wait(&self, seen: &mut u64) -> bool {
         let mut looks = 0;
-        while !news(*seen) && looks < LOOKS {
+        while !self.ended.load(Ordering::Relaxed) {
+            if self.is_new(*seen) {
+                let enter = |gate| (gate & OPEN != 0).then_some(gate + 1);
+                let entered = self.gate.fetch_update(Ordering::AcqRel, Ordering::Relaxed, enter);
+                if let Ok(gate) = entered {
+                    *seen = gate / CALL;
+                    return true;
+                }
+            }
             looks += 1;
-            std::hint::spin_loop();
-        }
-        if !news(*seen) {
+            if looks < LOOKS {
+                std::hint::spin_loop();
+                continue;
+            }
+            looks = 0;
             let mut n_asleep = locked(&self.n_asleep);
             *n_asleep += 1;
-            while !news(*seen) {
+            while !self.is_new(*seen) && !self.ended.load(Ordering::Relaxed) {
                 n_asleep = self.wake.wait(n_asleep).unwrap_or_else(PoisonError::into_inner);
             }
             *n_asleep -= 1;
         }
-        // Each call waits for every helper, so none can be missed.
-        *seen = self.call.load(Ordering::Acquire);
-        !self.ended.load(Ordering::Relaxed)
+        false
     }
 }
 

@@ -27,11 +27,13 @@ const RESERVED: [(&str, &[&str]); 6] = [
     ("safetensors", &["nn"]),
 ];
 
-/// Where `unsafe` may be: the kernel's interface, vector instructions, mapped files, threads.
-const UNSAFE_FOLDERS: [&str; 4] = [
+/// Where `unsafe` may be: the kernel's interface, vector instructions, mapped files and memory,
+/// threads.
+const UNSAFE_FOLDERS: [&str; 5] = [
     "crates/sandbox/src/linux/",
     "crates/nn/src/simd/",
     "crates/nn/src/weights/map.rs",
+    "crates/nn/src/products/pages.rs",
     "crates/nn/src/threads/pool.rs",
 ];
 
