@@ -5,7 +5,8 @@
 use std::time::Instant;
 
 use genome::ModelConfig;
-use genome::corpus::{Place, Strand, Window};
+use genome::annotation::Strand;
+use genome::corpus::{Place, Window};
 use genome::train::{Stage, TrainConfig, Trainer};
 use nn::{Blocked, Cpu, Linear, Precision, Then};
 

@@ -312,11 +312,9 @@ impl ModelConfig {
     pub fn as_transformer(&self) -> ModelConfig {
         let mut config = self.clone();
         config.model_name = format!("{}_transformer", self.model_name);
-        for layers in [
-            &mut config.hcs_layer_idxs,
-            &mut config.hcm_layer_idxs,
-            &mut config.hcl_layer_idxs,
-        ] {
+        for layers in
+            [&mut config.hcs_layer_idxs, &mut config.hcm_layer_idxs, &mut config.hcl_layer_idxs]
+        {
             layers.clear();
         }
         config.attn_layer_idxs = (0..self.num_layers).collect();

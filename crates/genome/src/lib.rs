@@ -28,16 +28,16 @@ pub mod mean;
 pub mod model;
 pub mod needle;
 pub mod npy;
-pub mod reference;
 pub mod profile;
 mod random;
+pub mod reference;
 pub mod report;
 pub mod score;
 pub mod shipped;
 pub mod table;
-pub mod train;
 #[cfg(test)]
 mod testing;
+pub mod train;
 pub mod variants;
 pub mod vcf;
 

@@ -172,7 +172,8 @@ impl Trainer {
     pub fn new(config: TrainConfig) -> Result<Trainer, Error> {
         let config_error = |reason| Error::Config { reason };
         config.check().map_err(config_error)?;
-        let (network, parameters) = Network::new(&config.model, config.seed).map_err(config_error)?;
+        let (network, parameters) =
+            Network::new(&config.model, config.seed).map_err(config_error)?;
         let adam = AdamW::new(&parameters);
         Ok(Trainer { config, cpu: Cpu::best(), network, parameters, adam })
     }
@@ -257,12 +258,7 @@ impl Trainer {
     }
 }
 
-fn one(
-    layers: &Layers,
-    cpu: Cpu,
-    window: &Window,
-    back: Option<(f32, &mut Gradients)>,
-) -> Loss {
+fn one(layers: &Layers, cpu: Cpu, window: &Window, back: Option<(f32, &mut Gradients)>) -> Loss {
     let all: Vec<usize> = window.tokens.iter().copied().map(usize::from).collect();
     let n = all.len() - 1;
     layers.run(cpu, &all[..n], &all[1..], &window.weights, back)

@@ -60,7 +60,8 @@ impl Draw<'_> {
                 .collect();
             return (stream.normal(n, 1e-5 / (n_taps as f32).sqrt()), Form::Scaled(window));
         }
-        let leaves = last("out_filter_dense.weight") || last("out_proj.weight") || last("l3.weight");
+        let leaves =
+            last("out_filter_dense.weight") || last("out_proj.weight") || last("l3.weight");
         let std = if leaves { 2.0 / (n_layers * c.sqrt()) } else { (2.0 / (5.0 * c)).sqrt() };
         (stream.normal(n, std), Form::Plain)
     }

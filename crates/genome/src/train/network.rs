@@ -111,8 +111,7 @@ impl Network {
         let product = |weight, bias| Product::new(parameters, weight, bias, precision);
         let norm = |scale| Norm::new(parameters, scale, config.eps);
         let (heads, size) = (config.num_attention_heads, config.head_size());
-        let rotary =
-            || Rotary::new(size, config.rotary_emb_base, config.rotary_scale());
+        let rotary = || Rotary::new(size, config.rotary_emb_base, config.rotary_scale());
         let block = |(layer, block): (usize, &BlockParams)| BlockLayers {
             before_mixer: norm(block.before_mixer),
             mixer: match block.mixer {

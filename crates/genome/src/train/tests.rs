@@ -1,7 +1,8 @@
 //! Training on the tiny configuration of the golden fixture, made trainable.
 
 use super::*;
-use crate::corpus::{Place, Strand};
+use crate::annotation::Strand;
+use crate::corpus::Place;
 use crate::model::{StripedHyena, Token};
 use crate::score;
 

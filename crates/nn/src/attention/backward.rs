@@ -122,8 +122,7 @@ impl Kernel for Head<'_> {
         let (k_by_channel, v_by_channel) = (by_channel(&k, n_slices), by_channel(&v, n_slices));
         let of_head = head * n_slices * n_tokens..(head + 1) * n_slices * n_tokens;
         let (out, d) = (&out.rows()[of_head.clone()], &d.rows()[of_head]);
-        let [mut dq, mut dk, mut dv] =
-            [0, 1, 2].map(|_| vec![Row::ZERO; n_slices * n_rows]);
+        let [mut dq, mut dk, mut dv] = [0, 1, 2].map(|_| vec![Row::ZERO; n_slices * n_rows]);
         for first in (0..n_tokens).step_by(BLOCK) {
             let n = BLOCK.min(n_tokens - first);
             let n_blocks = first / BLOCK + 1;

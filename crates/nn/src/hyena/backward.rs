@@ -53,7 +53,8 @@ impl Hyena {
         for (block, part) in parts.into_iter().enumerate() {
             for third in 0..3 {
                 let at = third * n_blocks + block;
-                dp.rows_mut()[at * n_tokens..][..n_tokens].copy_from_slice(&part.projections[third]);
+                dp.rows_mut()[at * n_tokens..][..n_tokens]
+                    .copy_from_slice(&part.projections[third]);
                 all.short[at * n_short..][..n_short].copy_from_slice(&part.short[third]);
             }
             all.filter.extend(part.filter);
@@ -83,9 +84,8 @@ impl Kernel for OneBlock<'_> {
         let short = |third: usize| {
             &self.hyena.short[(third * n_blocks + self.block) * n_short..][..n_short]
         };
-        let window = |third: usize| {
-            after_zeros(n_short - 1, self.p.block(third * n_blocks + self.block))
-        };
+        let window =
+            |third: usize| after_zeros(n_short - 1, self.p.block(third * n_blocks + self.block));
         let [z2, z1, zv] = [0, 1, 2].map(|third| {
             let mut z = vec![Row::ZERO; n_tokens];
             fir::run::<V>(short(third), &window(third), &mut z);

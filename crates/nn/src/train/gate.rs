@@ -7,7 +7,12 @@ use crate::simd::{self, Kernel, Lanes};
 use crate::threads;
 
 /// `act(gate) · value`.
-pub(super) fn forward(cpu: Cpu, gate: &Blocked, value: &Blocked, activation: Activation) -> Blocked {
+pub(super) fn forward(
+    cpu: Cpu,
+    gate: &Blocked,
+    value: &Blocked,
+    activation: Activation,
+) -> Blocked {
     let mut out = Blocked::new(gate.n_tokens(), gate.n_channels());
     let (n, size) = (gate.n_blocks(), gate.n_tokens());
     threads::by_units(out.rows_mut(), n, size, |first, out| {
@@ -28,17 +33,11 @@ pub(super) fn backward(
 ) -> (Blocked, Blocked) {
     let (n, size) = (gate.n_blocks(), gate.n_tokens());
     let (mut dgate, mut dvalue) = (d, Blocked::new(size, gate.n_channels()));
-    threads::by_units_with(
-        dgate.rows_mut(),
-        dvalue.rows_mut(),
-        n,
-        size,
-        |first, dgate, dvalue| {
-            let range = first * size..first * size + dgate.len();
-            let (gate, value) = (&gate.rows()[range.clone()], &value.rows()[range]);
-            simd::run(cpu, Backward { gate, value, activation, dgate, dvalue });
-        },
-    );
+    threads::by_units_with(dgate.rows_mut(), dvalue.rows_mut(), n, size, |first, dgate, dvalue| {
+        let range = first * size..first * size + dgate.len();
+        let (gate, value) = (&gate.rows()[range.clone()], &value.rows()[range]);
+        simd::run(cpu, Backward { gate, value, activation, dgate, dvalue });
+    });
     (dgate, dvalue)
 }
 

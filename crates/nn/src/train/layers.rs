@@ -140,7 +140,12 @@ pub struct Operator {
 impl Operator {
     /// From taps of the short filter, `[3 C, 1, n]`, oldest first and in thirds; an inner filter; and
     /// D, `[C]`.
-    pub fn new(parameters: &Parameters, short: Param, inner: Inner, skip: Option<Param>) -> Operator {
+    pub fn new(
+        parameters: &Parameters,
+        short: Param,
+        inner: Inner,
+        skip: Option<Param>,
+    ) -> Operator {
         let shape = &parameters.get(short).shape;
         let (n_channels, n_short) = (shape[0] / 3, *shape.last().expect("a shape"));
         let short_values = parameters.get(short).values();

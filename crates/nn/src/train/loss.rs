@@ -98,7 +98,8 @@ impl Kernel for Softmax<'_> {
 
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        for ((row, [greatest, sum]), weight) in self.rows.iter_mut().zip(self.tops).zip(self.weights)
+        for ((row, [greatest, sum]), weight) in
+            self.rows.iter_mut().zip(self.tops).zip(self.weights)
         {
             let minus = V::splat(-greatest);
             let factor = V::splat(weight * self.scale / sum);

@@ -69,7 +69,8 @@ impl Kernel for Factors<'_> {
             let root = (squares.sum() / n_channels).sqrt();
             let factor = 1.0 / (root + self.eps);
             // Of zeros the norm is zeros, whichever way they move.
-            let pull = if root > 0.0 { factor * factor * dots.sum() / (n_channels * root) } else { 0.0 };
+            let pull =
+                if root > 0.0 { factor * factor * dots.sum() / (n_channels * root) } else { 0.0 };
             *factors = [factor, -pull];
         }
     }

@@ -70,7 +70,12 @@ impl Parameters {
     /// # Panics
     /// If its values do not have its shape.
     pub fn add(&mut self, parameter: Parameter) -> Param {
-        assert_eq!(parameter.raw.len(), parameter.shape.iter().product::<usize>(), "{}", parameter.name);
+        assert_eq!(
+            parameter.raw.len(),
+            parameter.shape.iter().product::<usize>(),
+            "{}",
+            parameter.name
+        );
         self.all.push(parameter);
         Param(self.all.len() - 1)
     }

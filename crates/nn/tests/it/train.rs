@@ -87,7 +87,8 @@ fn check<M: Middle>() {
     gradients.pull_back(&parameters);
     let count = parameters.iter().count();
     for which in 0..count {
-        let (name, n) = parameters.iter().nth(which).map(|p| (p.name.clone(), p.raw.len())).expect("it");
+        let (name, n) =
+            parameters.iter().nth(which).map(|p| (p.name.clone(), p.raw.len())).expect("it");
         let param = param_at(&parameters, which);
         let mut directions = vec![random(which as u64, n)];
         for at in [0, n / 2, n - 1] {
@@ -294,8 +295,7 @@ fn adamw_moves_as_its_formula_says() {
     }
     let mut gradients = Gradients::zeros(&parameters);
     let mut adam = AdamW::new(&parameters);
-    let rates =
-        Rates { learning: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, decay: 0.5, clip: 1.0 };
+    let rates = Rates { learning: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, decay: 0.5, clip: 1.0 };
     // Without a gradient only what decays moves.
     adam.step(Cpu::best(), &mut parameters, &gradients, &rates);
     let raw: Vec<f32> = parameters.iter().map(|p| p.raw[0]).collect();

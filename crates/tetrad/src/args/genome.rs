@@ -27,7 +27,7 @@ pub(crate) enum Genome {
     Needle(genome_study::Needle),
     /// Build a corpus from FASTA and GenBank files, split by species, or say what one holds.
     Data(Data),
-    /// Bits per base of Markov models on the species that a corpus holds out.
+    /// Bits per base of Markov chains, and of a model, on the species that a corpus holds out.
     Baselines(Baselines),
     /// What a model or a file of weights is.
     Info(Model),
@@ -281,6 +281,15 @@ pub(crate) struct Baselines {
     /// The corpus: a folder that `tetrad genome data` built.
     #[arg(value_name = "FOLDER")]
     pub(crate) corpus: PathBuf,
+    /// Also this model, on the same windows: as `--model` elsewhere.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<String>,
+    /// Its configuration, where its weights do not say.
+    #[arg(long, value_name = "NAME", requires = "model")]
+    pub(crate) config: Option<String>,
+    /// How its weights are kept.
+    #[arg(long, value_enum, default_value = "f32")]
+    pub(crate) precision: Precision,
     /// Bases before the one that is predicted.
     #[arg(long, value_delimiter = ',', default_value = "2,5,8,11", value_name = "N")]
     pub(crate) orders: Vec<usize>,

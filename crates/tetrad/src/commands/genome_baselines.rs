@@ -1,7 +1,10 @@
-//! `tetrad genome baselines`: what a model has to beat on species that it has not seen.
+//! `tetrad genome baselines`: what a model has to beat on species that it has not seen, and whether it
+//! does.
 
 use genome::corpus::{Corpus, Place, Split, Window};
 use genome::markov::{MOST_ORDER, Markov};
+use genome::model::Token;
+use genome::score::score;
 use indicatif::ProgressBar;
 use runs::stats::bootstrap;
 use serde::Serialize;
@@ -14,24 +17,30 @@ use crate::output::Output;
 /// Draws behind an interval.
 const RESAMPLES: usize = 2000;
 
+/// Windows that a model reads side by side.
+const MODEL_WINDOWS: usize = 16;
+
 /// Windows of the validation split by which strengths are chosen.
 const TUNING_WINDOWS: usize = 500;
 
-/// How orders are mixed.
-#[derive(Debug, Clone, Copy, Serialize)]
+/// What predicts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Smoothing {
-    /// By the number of different bases after a context.
+enum By {
+    /// A Markov chain whose orders are mixed by the number of different bases after a context.
     WittenBell,
-    /// As is best on the validation split.
+    /// A Markov chain whose orders are mixed as is best on the validation split.
     Tuned,
+    /// The model.
+    Model,
 }
 
-impl Smoothing {
+impl By {
     fn name(self) -> &'static str {
         match self {
             Self::WittenBell => "witten-bell",
             Self::Tuned => "tuned",
+            Self::Model => "model",
         }
     }
 }
@@ -41,8 +50,9 @@ impl Smoothing {
 struct Row {
     split: Split,
     species: String,
-    order: usize,
-    smoothing: Smoothing,
+    /// Of a chain.
+    order: Option<usize>,
+    by: By,
     bits_per_base: f64,
     /// 95 %, bootstrap over windows.
     low: Option<f64>,
@@ -53,7 +63,7 @@ struct Row {
 }
 
 const HEADER: &str =
-    "split\tspecies\torder\tsmoothing\tbits_per_base\tlow\thigh\tn_bases\tn_windows\tseed";
+    "split\tspecies\torder\tby\tbits_per_base\tlow\thigh\tn_bases\tn_windows\tseed";
 
 pub(crate) fn run(flags: &Baselines, output: &Output) -> anyhow::Result<Status> {
     let most = flags.orders.iter().copied().max().unwrap_or(0);
@@ -88,28 +98,54 @@ pub(crate) fn run(flags: &Baselines, output: &Output) -> anyhow::Result<Status> 
     if !going_on(&0) {
         return Ok(Status::Interrupted);
     }
-    let mut rows = measure(&markov, &corpus, flags, Smoothing::WittenBell);
+    let chains = |markov: &Markov, by: By| {
+        let mut rows = Vec::new();
+        for order in &flags.orders {
+            rows.extend(measure(&corpus, flags, (Some(*order), by), &|windows| {
+                let each = windows.iter().map(bases);
+                each.map(|bases| markov.log_likelihoods(*order, &bases)[1..].to_vec()).collect()
+            }));
+        }
+        rows
+    };
+    let mut rows = chains(&markov, By::WittenBell);
     let tuning = corpus.evaluation_windows(Split::Valid, flags.length, TUNING_WINDOWS, flags.seed);
     if tuning.is_empty() {
         output.note("no validation split: strengths are not tuned");
     } else {
         markov.tune(tuning.iter().map(bases));
-        rows.extend(measure(&markov, &corpus, flags, Smoothing::Tuned));
+        rows.extend(chains(&markov, By::Tuned));
     }
+    if let Some(name) = &flags.model {
+        let precision = flags.precision.into();
+        let model = genome::load::model(name, flags.config.as_deref(), precision)?;
+        rows.extend(measure(&corpus, flags, (None, By::Model), &|windows| {
+            let all: Vec<&[Token]> = windows.iter().map(|w| w.tokens.as_slice()).collect();
+            let batches = all.chunks(MODEL_WINDOWS).flat_map(|batch| score(&model, batch));
+            batches.map(|score| score.log_likelihoods).collect()
+        }));
+    }
+    // A species' rows together, chains before the model.
+    rows.sort_by_key(|row| (row.split, row.species.clone()));
     output.answer("tetrad.genome.baselines", &rows, || text(&rows))?;
     Ok(Status::Ok)
 }
 
-fn measure(markov: &Markov, corpus: &Corpus, flags: &Baselines, smoothing: Smoothing) -> Vec<Row> {
+/// Log-likelihoods of all but the first base of each window, nats.
+type Predict<'a> = &'a dyn Fn(&[Window]) -> Vec<Vec<f32>>;
+
+fn measure(
+    corpus: &Corpus,
+    flags: &Baselines,
+    what: (Option<usize>, By),
+    predict: Predict<'_>,
+) -> Vec<Row> {
     let mut rows = Vec::new();
     for split in [Split::Valid, Split::Test] {
         for (idx, species) in corpus.index().species.iter().enumerate() {
-            if species.split != split {
-                continue;
-            }
-            let windows = corpus.species_windows(idx, flags.length, flags.windows, flags.seed);
-            for order in &flags.orders {
-                rows.extend(row(markov, corpus, (*order, smoothing), &windows, flags.seed));
+            if species.split == split {
+                let windows = corpus.species_windows(idx, flags.length, flags.windows, flags.seed);
+                rows.extend(row(corpus, what, &windows, predict, flags.seed));
             }
         }
     }
@@ -122,20 +158,19 @@ fn bases(window: &Window) -> Vec<u8> {
 
 /// `None` without windows.
 fn row(
-    markov: &Markov,
     corpus: &Corpus,
-    (order, smoothing): (usize, Smoothing),
+    (order, by): (Option<usize>, By),
     windows: &[Window],
+    predict: Predict<'_>,
     seed: u64,
 ) -> Option<Row> {
     let Place { sequence, .. } = windows.first()?.place;
     let species = corpus.species_of(sequence);
     let mut per_window = Vec::with_capacity(windows.len());
     let (mut total, mut n_bases) = (0.0, 0);
-    for window in windows {
-        let found = markov.log_likelihoods(order, &bases(window));
-        // The first base is read, not predicted; what is no base counts for nothing.
-        let counted = window.weights.iter().zip(&found[1..]).filter(|(weight, _)| **weight > 0.0);
+    for (window, found) in windows.iter().zip(predict(windows)) {
+        // What is no base counts for nothing.
+        let counted = window.weights.iter().zip(&found).filter(|(weight, _)| **weight > 0.0);
         let (sum, n) = counted.fold((0.0, 0), |(sum, n), (_, one)| (sum + f64::from(*one), n + 1));
         per_window.push(-sum / f64::from(n.max(1)) / std::f64::consts::LN_2);
         total -= sum;
@@ -149,7 +184,7 @@ fn row(
         split: species.split,
         species: species.name.clone(),
         order,
-        smoothing,
+        by,
         bits_per_base: total / n_bases as f64 / std::f64::consts::LN_2,
         low: interval.map(|interval| interval.low),
         high: interval.map(|interval| interval.high),
@@ -163,22 +198,13 @@ fn text(rows: &[Row]) -> String {
     let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
     let mut text = format!("{HEADER}\n");
     for row in rows {
-        let Row {
-            split,
-            species,
-            order,
-            smoothing,
-            bits_per_base,
-            low,
-            high,
-            n_bases,
-            n_windows,
-            seed,
-        } = row;
+        let Row { split, species, order, by, bits_per_base, low, high, n_bases, n_windows, seed } =
+            row;
         text += &format!(
-            "{}\t{species}\t{order}\t{}\t{bits_per_base:.4}\t{}\t{}\t{n_bases}\t{n_windows}\t{seed}\n",
+            "{}\t{species}\t{}\t{}\t{bits_per_base:.4}\t{}\t{}\t{n_bases}\t{n_windows}\t{seed}\n",
             split.name(),
-            smoothing.name(),
+            order.map_or("-".to_owned(), |order| order.to_string()),
+            by.name(),
             number(*low),
             number(*high)
         );

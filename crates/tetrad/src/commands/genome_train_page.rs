@@ -69,7 +69,7 @@ pub(crate) fn render(recipe: &Recipe, corpus: &Index, run: &Run) -> String {
         .to_vec()
     });
     let rows: Vec<Vec<Cell>> = rows.collect();
-    page.table(&["million bases", "bits a base", "± 1.96 standard errors", "windows"], rows);
+    page.table(["million bases", "bits a base", "± 1.96 standard errors", "windows"], rows);
     page.section("Corpus");
     let species = corpus.species.iter().enumerate().map(|(idx, species)| {
         let of_it = corpus.sequences.iter().filter(|sequence| sequence.species == idx);
@@ -82,7 +82,7 @@ pub(crate) fn render(recipe: &Recipe, corpus: &Index, run: &Run) -> String {
         vec![Cell::text(&species.name), Cell::text(used), Cell::number(n_bases)]
     });
     let species: Vec<Vec<Cell>> = species.collect();
-    page.table(&["species", "used", "bases"], species);
+    page.table(["species", "used", "bases"], species);
     page.section("Recipe");
     page.code(serde_json::to_string_pretty(recipe).expect("plain data"));
     page.render()

@@ -131,7 +131,8 @@ fn scored_as(what: &'static str, bases: &[u8], model: &StripedHyena, seed: u64) 
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let interval = bootstrap(&windows, mean, RESAMPLES, seed);
     let bits_per_base = mean(&windows);
-    let (low, high) = interval.map_or((f64::NAN, f64::NAN), |interval| (interval.low, interval.high));
+    let (low, high) =
+        interval.map_or((f64::NAN, f64::NAN), |interval| (interval.low, interval.high));
     let (n_windows, n_bases) = (windows.len(), bases.len());
     Scored { what, bits_per_base, low, high, n_windows, n_bases }
 }
@@ -157,7 +158,9 @@ impl Part {
     /// What a profile shows of the model at genes.
     fn shown(&self) -> impl Iterator<Item = &Statistic> {
         let kinds = [SiteKind::Start, SiteKind::Stop];
-        self.statistics.iter().filter(move |one| kinds.contains(&one.site) && one.weights == "model")
+        self.statistics
+            .iter()
+            .filter(move |one| kinds.contains(&one.site) && one.weights == "model")
     }
 
     /// Its section of the report.
