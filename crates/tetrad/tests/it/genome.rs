@@ -392,3 +392,107 @@ fn tables_are_parquet_where_their_names_say_so_and_go_on_all_the_same() {
     assert_eq!(vcf.code, 2, "{vcf:#?}");
     assert!(vcf.stderr.contains("a VCF is no Parquet"), "{vcf:#?}");
 }
+
+/// A recipe of a few steps of a model of two layers.
+const RECIPE: &str = r#"
+seed = 5
+bf16 = false
+learning_rate = 1e-2
+final_share = 0.1
+warmup_share = 0.1
+beta1 = 0.9
+beta2 = 0.95
+weight_decay = 0.1
+clip = 1.0
+stages = [
+    { steps = 12, batch = 2, length = 32, rotary_scale = 1.0 },
+    { steps = 2, batch = 1, length = 64, rotary_scale = 2.0 },
+]
+sampling = { genic_weight = 1.0, species_exponent = 1.0, tag_share = 0.0 }
+validation = { windows = 4, length = 32, every = 7, seed = 1 }
+
+[model]
+model_name = "two_layers"
+vocab_size = 256
+hidden_size = 32
+num_layers = 2
+hcl_layer_idxs = [0]
+attn_layer_idxs = [1]
+short_filter_length = 3
+hcs_filter_length = 7
+hcs_filter_groups = 2
+hcm_filter_length = 128
+hcm_filter_groups = 2
+state_size = 4
+num_attention_heads = 1
+rotary_emb_base = 10000.0
+inner_mlp_size = 64
+eps = 1e-6
+max_seqlen = 32
+"#;
+
+#[test]
+fn a_model_is_trained_watched_and_used() {
+    let folder = folder_with_species();
+    let list = "[[species]]\nname = \"A\"\nsplit = \"train\"\nfiles = [\"a.fa\"]\n\
+                [[species]]\nname = \"B\"\nsplit = \"valid\"\nfiles = [\"c.fa\"]\n";
+    std::fs::write(folder.path().join("list.toml"), list).expect("a file");
+    let c = format!(">c\n{}\n", "ACGTTGCA".repeat(9) + &"GGATCCTA".repeat(9));
+    std::fs::write(folder.path().join("c.fa"), c).expect("a file");
+    std::fs::write(folder.path().join("recipe.toml"), RECIPE).expect("a file");
+    let command = ["genome", "data", "corpus", "--list", "list.toml", "--no-prediction"];
+    assert_eq!(tetrad(folder.path(), &command).code, 0);
+    let train = ["genome", "train", "corpus", "--to", "run", "--recipe", "recipe.toml"];
+    let trained = tetrad(folder.path(), &train);
+    assert_eq!(trained.code, 0, "{trained:#?}");
+    assert!(trained.stdout.starts_with("finished after 14 steps, 896 bases, "), "{trained:#?}");
+    assert!(trained.stdout.contains("order-2 Markov chain: "), "{trained:#?}");
+    let log = std::fs::read_to_string(folder.path().join("run/log.jsonl")).expect("a log");
+    let count = |kind: &str| log.lines().filter(|line| line.contains(kind)).count();
+    assert_eq!((count("\"step\",\""), count("validation"), count("markov")), (14, 2, 4));
+    let page = std::fs::read_to_string(folder.path().join("run/report.html")).expect("a page");
+    assert!(page.contains("Loss against bases read") && page.contains("two_layers"));
+    // Finished is finished; other settings are another run.
+    let again = tetrad(folder.path(), &train);
+    assert_eq!((again.code, &again.stdout), (0, &trained.stdout));
+    let other = tetrad(folder.path(), &[&train[..], &["--seed", "6"]].concat());
+    assert_eq!(other.code, 2, "{other:#?}");
+    assert!(other.stderr.contains("the checkpoint has other settings"), "{other:#?}");
+    // The same from the same seed, whatever was there before and however many threads there are.
+    let copy = ["genome", "train", "corpus", "--to", "copy", "--recipe", "recipe.toml"];
+    assert_eq!(tetrad(folder.path(), &[&copy[..], &["--threads", "1"]].concat()).code, 0);
+    let model = |run: &str| std::fs::read(folder.path().join(run).join("model.safetensors"));
+    assert_eq!(model("run").expect("a model"), model("copy").expect("a model"));
+    // What comes out is a model like any other, with its positions stretched.
+    let scored =
+        tetrad(folder.path(), &["genome", "score", "--model", "run/model.safetensors", "a.fa"]);
+    assert_eq!(scored.code, 0, "{scored:#?}");
+    let bits = scored.stdout.lines().nth(1).and_then(|row| row.rsplit('\t').next());
+    let bits: f64 = bits.expect("a row").parse().expect("a number");
+    assert!(bits < 2.0, "what was trained on costs less than guessing: {bits}");
+    let begun = ["genome", "train", "corpus", "--to", "more", "--recipe", "recipe.toml"];
+    let begun = tetrad(folder.path(), &[&begun[..], &["--from", "run/model.safetensors"]].concat());
+    assert_eq!(begun.code, 0, "{begun:#?}");
+}
+
+#[test]
+fn the_model_that_comes_with_the_program_knows_dna_from_noise() {
+    let folder = folder_with("").0;
+    let lambda = concat!(env!("CARGO_MANIFEST_DIR"), "/../genome/data/lambda.fa.gz");
+    let mut records = genome::fasta::Reader::open(Path::new(lambda)).expect("phage lambda");
+    let lambda = records.next().expect("a record").expect("read").sequence;
+    let bases = String::from_utf8_lossy(&lambda[..2800]).into_owned();
+    // Every seventh base in turn: the same bases, no longer a gene.
+    let noise: String = (0..7).flat_map(|from| bases.chars().skip(from).step_by(7)).collect();
+    std::fs::write(folder.path().join("x.fa"), format!(">dna\n{bases}\n>noise\n{noise}\n"))
+        .expect("a file");
+    let scored = tetrad(folder.path(), &["genome", "score", "x.fa"]);
+    assert_eq!(scored.code, 0, "{scored:#?}");
+    let bits: Vec<f64> = scored
+        .stdout
+        .lines()
+        .skip(1)
+        .map(|row| row.rsplit('\t').next().expect("a column").parse().expect("a number"))
+        .collect();
+    assert!(bits[0] < 1.97 && bits[1] > bits[0] + 0.03, "{bits:?}");
+}
