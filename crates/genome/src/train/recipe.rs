@@ -112,7 +112,7 @@ mod tests {
             Recipe::parse(&SMALL.replacen(from, to, 1)).expect_err("a mistake").to_string()
         };
         assert!(reason("every = 100", "evry = 100").contains("evry"));
-        assert!(reason("seed = 1", "seed = -1").contains("seed"));
+        assert!(reason("seed = 1", "seed = -1").contains("-1"));
         assert!(reason("clip = 1.0", "clip = 0.0").contains("`clip` is 0, not above 0"));
         assert!(reason("num_layers = 6", "num_layers = 7").contains("layer 6 has no kind"));
     }

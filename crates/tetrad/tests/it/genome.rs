@@ -277,7 +277,7 @@ fn a_corpus_is_built_shown_and_measured() {
     let measured = tetrad(folder.path(), &command);
     assert_eq!(measured.code, 0, "{measured:#?}");
     insta::assert_snapshot!(measured.stdout, @"
-    split	species	order	smoothing	bits_per_base	low	high	n_bases	n_windows	seed
+    split	species	order	by	bits_per_base	low	high	n_bases	n_windows	seed
     test	B	0	witten-bell	2.0000	2.0000	2.0000	189	8	1
     test	B	4	witten-bell	0.6079	0.4922	0.7934	189	8	1
     ");
