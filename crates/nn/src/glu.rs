@@ -71,10 +71,11 @@ impl Glu {
     }
 }
 
-struct Gate<'a> {
-    rows: &'a mut [Row],
-    value: &'a [Row],
-    activation: Activation,
+/// `rows = act(rows) · value`.
+pub(crate) struct Gate<'a> {
+    pub(crate) rows: &'a mut [Row],
+    pub(crate) value: &'a [Row],
+    pub(crate) activation: Activation,
 }
 
 impl Kernel for Gate<'_> {

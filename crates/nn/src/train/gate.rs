@@ -2,7 +2,7 @@
 
 use crate::blocked::{Blocked, Row};
 use crate::cpu::Cpu;
-use crate::glu::Activation;
+use crate::glu::{Activation, Gate};
 use crate::simd::{self, Kernel, Lanes};
 use crate::threads;
 
@@ -13,12 +13,11 @@ pub(super) fn forward(
     value: &Blocked,
     activation: Activation,
 ) -> Blocked {
-    let mut out = Blocked::new(gate.n_tokens(), gate.n_channels());
+    let mut out = gate.clone();
     let (n, size) = (gate.n_blocks(), gate.n_tokens());
-    threads::by_units(out.rows_mut(), n, size, |first, out| {
-        let range = first * size..first * size + out.len();
-        let (gate, value) = (&gate.rows()[range.clone()], &value.rows()[range]);
-        simd::run(cpu, Forward { gate, value, activation, out });
+    threads::by_units(out.rows_mut(), n, size, |first, rows| {
+        let value = &value.rows()[first * size..][..rows.len()];
+        simd::run(cpu, Gate { rows, value, activation });
     });
     out
 }
@@ -39,31 +38,6 @@ pub(super) fn backward(
         simd::run(cpu, Backward { gate, value, activation, dgate, dvalue });
     });
     (dgate, dvalue)
-}
-
-struct Forward<'a> {
-    gate: &'a [Row],
-    value: &'a [Row],
-    activation: Activation,
-    out: &'a mut [Row],
-}
-
-impl Kernel for Forward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Lanes>(self) {
-        for ((out, gate), value) in self.out.iter_mut().zip(self.gate).zip(self.value) {
-            let (gate, value) = (gate.halves().map(V::load), value.halves().map(V::load));
-            for (half, out) in out.halves_mut().into_iter().enumerate() {
-                let gate = match self.activation {
-                    Activation::Identity => gate[half],
-                    Activation::Gelu => gate[half].gelu(),
-                };
-                gate.mul(value[half]).store(out);
-            }
-        }
-    }
 }
 
 /// On entry `dgate` holds the gradient of the output.
