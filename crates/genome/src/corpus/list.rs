@@ -70,7 +70,7 @@ impl List {
     /// A file is a path, or `{ path, annotation }`; paths are relative to the list.
     ///
     /// # Errors
-    /// If it cannot be read, or [`List::check`] refuses it.
+    /// If it cannot be read, or makes no corpus: a species twice, without files, or in two splits.
     pub fn load(path: &Path) -> Result<List, Error> {
         let text = std::fs::read_to_string(path).map_err(|source| Error::File {
             action: "open list of species",
