@@ -221,7 +221,7 @@ fn text(answer: &Answer) -> String {
         text.push_str(&format!("skipped {}: needs {}\n", skipped.name, skipped.needs.join(", ")));
     }
     text.push_str(&format!(
-        "\n{} games against {}, seed {}, {:.0} s\nverdicts as known of the player  {}\n\
+        "\n{} games against {}, seed {}; the tour took {:.0} s\nverdicts as known of the player  {}\n\
          honest players judged otherwise  {}\n",
         answer.games.len(),
         answer.engine,

@@ -149,8 +149,9 @@ impl Part {
                 "{what:26} {bits_per_base:.4} [{low:.4}, {high:.4}] bits a base, n {n_windows} windows\n"
             );
         }
-        for Statistic { name, difference, .. } in self.shown() {
-            text += &format!("{name:26} {difference} nats, n {} genes\n", self.n_genes);
+        for Statistic { site, name, difference, .. } in self.shown() {
+            let what = format!("{}: {name}", site.name());
+            text += &format!("{what:26} {difference} genes, nats\n");
         }
         text + &format!("page {}\n", self.profile_page.display())
     }
@@ -167,8 +168,8 @@ impl Part {
     pub(super) fn render(&self, page: &mut Page) {
         page.section("Genome: how likely is this DNA, and what would follow?");
         page.paragraph(format!(
-            "A StripedHyena 2 of {} parameters, trained by this program on other bacteria and none of \
-             their phages, reads phage lambda base by base. Uniform guessing costs 2 bits a base.",
+            "A StripedHyena 2 of {} parameters, trained by this program on the genomes of five bacteria, \
+             reads phage lambda base by base. Uniform guessing costs 2 bits a base.",
             self.n_parameters
         ));
         page.subsection("Scores");
