@@ -60,7 +60,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A checkpoint of another training run is in the way.
-    #[error("failed to go on with training: the checkpoint has other settings: {}", path.display())]
+    #[error("failed to go on with training: the checkpoint is of other settings or another corpus: {}", path.display())]
     OtherRun {
         /// The checkpoint.
         path: PathBuf,

@@ -157,6 +157,8 @@ pub struct Trainer {
     network: Network,
     parameters: Parameters,
     adam: AdamW,
+    /// Whether it began with a model's weights.
+    loaded: bool,
 }
 
 /// Nats of a loss as bits a base.
@@ -175,7 +177,7 @@ impl Trainer {
         let (network, parameters) =
             Network::new(&config.model, config.seed).map_err(config_error)?;
         let adam = AdamW::new(&parameters);
-        Ok(Trainer { config, cpu: Cpu::best(), network, parameters, adam })
+        Ok(Trainer { config, cpu: Cpu::best(), network, parameters, adam, loaded: false })
     }
 
     /// Its settings.

@@ -6,7 +6,7 @@ use std::path::Path;
 use nn::train::{AdamW, Form, Parameter};
 use nn::weights::{File, NewTensor, write};
 
-use super::network::{form_of_loaded, rows_of};
+use super::network::rows_of;
 use super::{TrainConfig, Trainer};
 use crate::config::ModelConfig;
 use crate::error::Error;
@@ -18,6 +18,9 @@ const SETTINGS_KEY: &str = "tetrad.genome.train";
 
 /// Key of the steps taken.
 const STEP_KEY: &str = "tetrad.genome.step";
+
+/// Key that is there if training began with a model's weights.
+const LOADED_KEY: &str = "tetrad.genome.loaded";
 
 /// Kinds of numbers in a checkpoint: what is learned, and AdamW's memory.
 const KINDS: [&str; 3] = ["raw", "mean", "square"];
@@ -48,10 +51,13 @@ impl Trainer {
             }
         }
         let settings = serde_json::to_string(&self.config).expect("plain data");
-        let metadata = BTreeMap::from([
+        let mut metadata = BTreeMap::from([
             (SETTINGS_KEY.to_owned(), settings),
             (STEP_KEY.to_owned(), self.step().to_string()),
         ]);
+        if self.loaded {
+            metadata.insert(LOADED_KEY.to_owned(), "yes".to_owned());
+        }
         let tensors = tensors.iter().map(|(name, tensor)| (name, tensor));
         Ok(write(path, tensors, metadata)?)
     }
@@ -70,6 +76,9 @@ impl Trainer {
         }
         let step = file.metadata().get(STEP_KEY).and_then(|text| text.parse().ok());
         let n_steps = step.ok_or_else(|| Error::OtherRun { path: path.to_owned() })?;
+        if file.metadata().contains_key(LOADED_KEY) {
+            trainer.take_loaded_forms();
+        }
         let mut adam = AdamW::new(&trainer.parameters);
         adam.n_steps = n_steps;
         let moments = adam.mean.iter_mut().zip(&mut adam.square);
@@ -90,6 +99,7 @@ impl Trainer {
     /// # Errors
     /// If the weights are not of the configured shape.
     pub fn start_from(&mut self, file: &File) -> Result<(), Error> {
+        self.take_loaded_forms();
         for parameter in self.parameters.iter_mut() {
             let tensor = file.tensor(&parameter.name, &parameter.shape)?;
             tensor.check_finite()?;
@@ -100,7 +110,6 @@ impl Trainer {
                 let from = rows.official(&self.config.model, row);
                 into.copy_from_slice(&official[from * size..][..size]);
             }
-            parameter.form = form_of_loaded(&parameter.form);
             if parameter.form == Form::NegativeExp {
                 if let Some(bad) = parameter.raw.iter().find(|value| **value >= 0.0) {
                     let reason = format!("`{}` holds {bad}, not below 0", parameter.name);
@@ -110,6 +119,16 @@ impl Trainer {
             }
         }
         Ok(())
+    }
+
+    /// Windows are already in the filters of a checkpoint, and are not laid over them again.
+    fn take_loaded_forms(&mut self) {
+        self.loaded = true;
+        for parameter in self.parameters.iter_mut() {
+            if let Form::Scaled(_) = parameter.form {
+                parameter.form = Form::Plain;
+            }
+        }
     }
 
     /// The model as it is, under the official names and in the official layout.

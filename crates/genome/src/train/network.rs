@@ -1,8 +1,8 @@
 //! The model as something that is learned: its parameters, and one sequence through them.
 
 use nn::train::{
-    Embedding, Form, Gradients, Inner, Loss, Norm, Operator, Param, Parameter, Parameters, Product,
-    Tape, Var, cross_entropy,
+    Embedding, Gradients, Inner, Loss, Norm, Operator, Param, Parameter, Parameters, Product, Tape,
+    Var, cross_entropy,
 };
 use nn::{Activation, Attention, Blocked, Cpu, Precision, Rotary};
 
@@ -215,13 +215,5 @@ impl Layers {
             tape.backward(d, gradients);
         }
         loss
-    }
-}
-
-/// A parameter's form where its values come from a checkpoint: windows are already in them.
-pub(super) fn form_of_loaded(form: &Form) -> Form {
-    match form {
-        Form::Plain | Form::Scaled(_) => Form::Plain,
-        Form::NegativeExp => Form::NegativeExp,
     }
 }

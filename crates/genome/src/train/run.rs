@@ -1,8 +1,8 @@
 //! A training run in a folder: it goes on where it stopped.
 //!
 //! `checkpoint.safetensors` holds what the next step depends on, `log.jsonl` a row for each step and
-//! each look at validation windows, `model.safetensors` the model as of the checkpoint. Rows after the
-//! checkpoint are dropped when a run goes on: their steps are taken again, to the same bits.
+//! each look at validation windows, `model.safetensors` the model as of the checkpoint, `run.json` what
+//! the run depends on, so that no other one goes on from it. Rows after the checkpoint are dropped when a run goes on: their steps are taken again, to the same bits.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -103,6 +103,26 @@ impl Folder {
         self.0.join("model.safetensors")
     }
 
+    /// Says what the run depends on, or holds it to what was said before.
+    fn begin(&self, recipe: &Recipe, corpus: &Corpus, from: Option<&File>) -> Result<(), Error> {
+        let path = self.0.join("run.json");
+        let said = serde_json::json!({
+            "recipe": recipe,
+            "corpus": corpus.index().digest,
+            "from": from.map(|file| file.path().to_string_lossy()),
+        });
+        let text = serde_json::to_string_pretty(&said).expect("plain data");
+        match std::fs::read_to_string(&path) {
+            Ok(before) if before == text => Ok(()),
+            Ok(_) if self.checkpoint().exists() => Err(Error::OtherRun { path: self.checkpoint() }),
+            _ => std::fs::write(&path, text).map_err(|source| Error::File {
+                action: "write run",
+                path,
+                source,
+            }),
+        }
+    }
+
     /// Rows up to a step; a torn last line is none.
     fn rows(&self, until: u64) -> Vec<Row> {
         let text = std::fs::read_to_string(self.log()).unwrap_or_default();
@@ -159,6 +179,7 @@ pub fn run(
         path: folder.0.clone(),
         source,
     })?;
+    folder.begin(recipe, corpus, from)?;
     let Recipe { train, validation, .. } = recipe;
     let (mut trainer, rows) = if folder.checkpoint().exists() {
         let trainer = Trainer::resume(train.clone(), &folder.checkpoint())?;

@@ -121,6 +121,14 @@ fn training_can_begin_from_official_weights() {
     let [loss] = trainer.evaluate(std::slice::from_ref(&window))[..] else { panic!("one") };
     let want = -score::score(&model, &[&window.tokens])[0].total();
     assert!((loss.nats - want).abs() < 1e-4 * want, "{} {want}", loss.nats);
+    // Filters keep their form when such a run goes on.
+    let path = folder.path().join("checkpoint.safetensors");
+    train(&mut trainer, 1);
+    trainer.save(&path).expect("saved");
+    let mut second = Trainer::resume(trainer.config().clone(), &path).expect("it goes on");
+    train(&mut trainer, 2);
+    train(&mut second, 2);
+    assert_eq!(trainer.trained(), second.trained());
 }
 
 #[test]

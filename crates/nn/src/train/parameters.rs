@@ -130,9 +130,7 @@ impl Gradients {
     /// Adds others.
     pub fn add(&mut self, others: &Gradients) {
         for (into, from) in self.all.iter_mut().zip(&others.all) {
-            let n = into.len().div_ceil(CHUNK);
-            let parts = into.chunks_mut(CHUNK).zip(from.chunks(CHUNK)).collect::<Vec<_>>();
-            debug_assert_eq!(parts.len(), n);
+            let parts = into.chunks_mut(CHUNK).zip(from.chunks(CHUNK)).collect();
             threads::map(parts, |(into, from): (&mut [f32], &[f32])| {
                 simd::run(Cpu::best(), Add { into, from });
             });

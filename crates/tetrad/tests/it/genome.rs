@@ -457,7 +457,7 @@ fn a_model_is_trained_watched_and_used() {
     assert_eq!((again.code, &again.stdout), (0, &trained.stdout));
     let other = tetrad(folder.path(), &[&train[..], &["--seed", "6"]].concat());
     assert_eq!(other.code, 2, "{other:#?}");
-    assert!(other.stderr.contains("the checkpoint has other settings"), "{other:#?}");
+    assert!(other.stderr.contains("the checkpoint is of other settings"), "{other:#?}");
     // The same from the same seed, whatever was there before and however many threads there are.
     let copy = ["genome", "train", "corpus", "--to", "copy", "--recipe", "recipe.toml"];
     assert_eq!(tetrad(folder.path(), &[&copy[..], &["--threads", "1"]].concat()).code, 0);
