@@ -1,0 +1,23 @@
+//! PyTorch module in, faster verified kernel out.
+//!
+//! A [`Task`] is a graph of core-ATen operations with generators for its inputs. It is lowered to
+//! loops, and a [`Candidate`] is source text that claims to compute it. A judge outside the
+//! candidate's process compiles and runs it in the sandbox, compares every output with a float64
+//! interpreter's, and owns the clock. A search proposes candidates and keeps every attempt.
+//!
+//! Modules in reading order: what is to be computed ([`graph`], [`task`]), what a candidate is
+//! ([`candidate`]) and what is found about it ([`evaluation`]).
+
+pub mod candidate;
+pub mod error;
+pub mod evaluation;
+pub mod graph;
+pub mod space;
+pub mod task;
+
+pub use candidate::{Candidate, Language};
+pub use error::Error;
+pub use evaluation::Evaluation;
+pub use graph::Graph;
+pub use space::Space;
+pub use task::Task;
