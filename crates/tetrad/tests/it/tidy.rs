@@ -25,7 +25,7 @@ const RESERVED: [(&str, &[&str]); 6] = [
     ("clap", &["tetrad"]),
     ("anyhow", &["tetrad"]),
     ("candle-core", &["nn"]),
-    ("safetensors", &["nn"]),
+    ("safetensors", &["nn", "kernels"]),
 ];
 
 /// Where `unsafe` may be: the kernel's interface, vector instructions, mapped files and memory,
