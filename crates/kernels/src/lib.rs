@@ -9,9 +9,14 @@
 //! ([`candidate`]) and what is found about it ([`evaluation`]).
 
 pub mod candidate;
+pub mod emit;
 pub mod error;
 pub mod evaluation;
 pub mod graph;
+pub mod loops;
+pub mod lower;
+pub mod plan;
+pub mod schedules;
 pub mod space;
 pub mod task;
 
