@@ -18,6 +18,10 @@ struct Mode {
     tile: usize,
 }
 
+/// Elements that one accumulator of a vector's sum adds up before they join the rest: rounding errors
+/// of longer sums would show.
+const LONG_SUM: usize = 16 * 1024;
+
 struct Printer<'a> {
     nest: &'a Nest,
     storage: &'a Storage,
@@ -231,11 +235,28 @@ impl Printer<'_> {
                 for copy in 0..n {
                     text.line(&format!("{of} a{copy} = {};", start(*fold, &of)));
                 }
-                for var in stage.n_spatial..stage.extents.len() {
+                let folded_over = stage.n_spatial..stage.extents.len();
+                let n_folded: usize = stage.extents[folded_over.clone()].iter().product();
+                let last = folded_over.clone().last().filter(|&var| {
+                    *fold == Fold::Sum && of == "vf" && n_folded > 4096 && stage.extents[var] > 8
+                });
+                for var in folded_over {
+                    if Some(var) == last {
+                        for copy in 0..n {
+                            text.line(&format!("vf p{copy} = v_all(0.0f);"));
+                        }
+                    }
                     text.count(&vars[var], stage.extents[var]);
                 }
+                let into = if last.is_some() { 'p' } else { 'a' };
                 for copy in 0..n {
-                    self.fold(text, *fold, body, &format!("a{copy}"), (mode, copy), vars);
+                    self.fold(text, *fold, body, &format!("{into}{copy}"), (mode, copy), vars);
+                }
+                if last.is_some() {
+                    text.close();
+                    for copy in 0..n {
+                        text.line(&format!("a{copy} = a{copy} + p{copy};"));
+                    }
                 }
                 text.close_to(depth);
                 for copy in 0..n {
@@ -278,6 +299,8 @@ impl Printer<'_> {
             (Of::Int | Of::Long, _) if !sums => "int64_t",
             (Of::Int, _) => "int32_t",
             (Of::Long, _) => "int64_t",
+            // One by one, the rounding errors of a long sum would add up.
+            _ if fold == Fold::Sum => "double",
             _ => "float",
         }
         .to_owned()
@@ -377,12 +400,30 @@ impl Printer<'_> {
         }
         text.line(&format!("int64_t {name} = 0;"));
         for n in [unroll, 1] {
-            text.open(&format!("for (; {name} + {n} * W <= {extent}; {name} += {n} * W)"));
             let mode = Mode { lane: Some((lane, n)), tile: 0 };
+            let blocks = *fold == Fold::Sum && extent > n * LONG_SUM;
+            if blocks {
+                let least = format!("{name} + {n} * W <= {extent}");
+                text.open(&format!("while ({least})"));
+                for copy in 0..n {
+                    text.line(&format!("vf p{copy} = v_all(0.0f);"));
+                }
+                text.line(&format!("const int64_t stop = {name} + {} * W;", n * LONG_SUM / 16));
+            }
+            let until = if blocks { format!(" && {name} < stop") } else { String::new() };
+            let step = format!("{name} + {n} * W <= {extent}{until}; {name} += {n} * W");
+            text.open(&format!("for (; {step})"));
             for copy in 0..n {
-                self.fold(text, *fold, body, &format!("a{copy}"), (mode, copy), vars);
+                let into = if blocks { format!("p{copy}") } else { format!("a{copy}") };
+                self.fold(text, *fold, body, &into, (mode, copy), vars);
             }
             text.close();
+            if blocks {
+                for copy in 0..n {
+                    text.line(&format!("a{copy} = a{copy} + p{copy};"));
+                }
+                text.close();
+            }
             if unroll == 1 {
                 break;
             }
@@ -462,7 +503,7 @@ fn real_or_whole(of: &str) -> Of {
 fn start(fold: Fold, of: &str) -> String {
     match (of, fold) {
         ("vf", _) => format!("v_all({})", literal(fold.start())),
-        ("float", _) => literal(fold.start()),
+        ("float" | "double", _) => literal(fold.start()),
         (_, Fold::Sum) => "0".to_owned(),
         (_, Fold::Product) => "1".to_owned(),
         (_, Fold::Max) => "INT64_MIN".to_owned(),

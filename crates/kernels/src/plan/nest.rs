@@ -248,7 +248,10 @@ pub(crate) fn best_inner(stage: &Stage, n_outer: usize) -> Option<usize> {
     };
     let vars = (n_outer..stage.extents.len()).filter(|&var| scan != Some(var));
     // The last of equals: it is the one that is contiguous.
-    vars.filter(|&var| stage.fitness(var) > 0).max_by_key(|&var| stage.fitness(var))
+    vars.map(|var| (stage.fitness(var), var))
+        .filter(|(fitness, _)| *fitness > 0.0)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, var)| var)
 }
 
 fn with_vectors(mut nest: Nest) -> Nest {
@@ -256,18 +259,24 @@ fn with_vectors(mut nest: Nest) -> Nest {
         return nest;
     }
     let n_outer = nest.outer.len();
-    let inner: i64 = nest
+    // A stage of few elements does not have to be in vectors.
+    let positions = |stage: &Stage| stage.extents.iter().map(|&each| each as f64).product::<f64>();
+    let most = nest.stages.iter().map(positions).fold(1.0, f64::max);
+    let inner: f64 = nest
         .stages
         .iter()
-        .map(|each| best_inner(each, n_outer).map_or(-2, |var| each.fitness(var)))
+        .map(|each| {
+            let fitness = best_inner(each, n_outer).map_or(-2.0, |var| each.fitness(var));
+            fitness * positions(each) / most
+        })
         .sum();
     let mut choices = vec![(inner, Vectors::Inner)];
     for var in 0..n_outer {
-        let sum = nest.stages.iter().map(|each| each.fitness(var)).sum();
+        let sum = nest.stages.iter().map(|each| each.fitness(var) * positions(each) / most).sum();
         choices.push((sum, Vectors::Outer(var)));
     }
-    choices.sort_by_key(|(fitness, _)| -fitness);
-    let good = choices.iter().filter(|(fitness, _)| *fitness > 0).count();
+    choices.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let good = choices.iter().filter(|(fitness, _)| *fitness > 0.0).count();
     if good > 0 {
         nest.vectors = choices[nest.part.axis % good].1;
     }

@@ -205,17 +205,25 @@ impl Stage {
     }
 
     /// How well vectors along a variable would do: neighbours in memory are good, the same element
-    /// for all lanes is fair, anything else is not.
-    pub(crate) fn fitness(&self, var: usize) -> i64 {
-        let value = |(source, index): &(Option<usize>, &Affine)| match index.stride(var) {
-            Some(1) => 4,
-            Some(0) => 1,
-            Some(_) => -4,
-            // Where lanes are stored has to be known.
-            None if source.is_none() => -1000,
-            None => -8,
+    /// for all lanes is fair, anything else is not. Each access counts by how many elements it is.
+    pub(crate) fn fitness(&self, var: usize) -> f64 {
+        let n_elements = |index: &Affine| -> f64 {
+            let vars = (0..self.extents.len()).filter(|&var| index.mentions(var));
+            vars.map(|var| self.extents[var] as f64).product()
         };
-        let short = if self.extents[var] < 8 { -16 } else { 0 };
-        self.accesses().iter().map(value).sum::<i64>() + short
+        let value = |(source, index): &(Option<usize>, &Affine)| match index.stride(var) {
+            Some(1) => 4.0,
+            Some(0) => 1.0,
+            Some(_) => -4.0,
+            // Where lanes are stored has to be known.
+            None if source.is_none() => -1e6,
+            None => -8.0,
+        };
+        if self.extents[var] < 8 {
+            return -1e3;
+        }
+        let all = self.accesses();
+        let most = all.iter().map(|each| n_elements(each.1)).fold(1.0, f64::max);
+        all.iter().map(|each| value(each) * n_elements(each.1) / most).sum()
     }
 }
