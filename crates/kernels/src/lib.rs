@@ -12,6 +12,7 @@ pub mod candidate;
 pub mod error;
 pub mod evaluation;
 pub mod graph;
+pub mod inputs;
 pub mod oracle;
 pub mod space;
 pub mod task;

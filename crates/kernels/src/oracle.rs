@@ -27,6 +27,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 pub use array::Array;
+pub(crate) use array::range;
 
 use crate::Error;
 use crate::graph::{Argument, Dtype, Graph, Node, Tensor};

@@ -74,7 +74,7 @@ impl Array {
         }
     }
 
-    /// Its bytes of `f32` floats read once more: what a file of that type would hold.
+    /// Whether every value is finite in its type.
     #[must_use]
     pub fn is_finite(&self) -> bool {
         match self.dtype {
@@ -99,7 +99,7 @@ impl Array {
 }
 
 /// Least and greatest value of a type of integers.
-pub(super) fn range(dtype: Dtype) -> (f64, f64) {
+pub(crate) fn range(dtype: Dtype) -> (f64, f64) {
     match dtype {
         Dtype::F32 | Dtype::F64 => (f64::NEG_INFINITY, f64::INFINITY),
         Dtype::I64 => (-(LARGEST_INTEGER as f64), LARGEST_INTEGER as f64),
