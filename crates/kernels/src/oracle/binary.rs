@@ -153,6 +153,13 @@ pub(super) fn compute(call: &Call<'_>) -> Computed {
             }
             pair(call, array, &weight, |a, b| if a > 0.0 { a } else { a * b })
         }
+        "copy" => {
+            let (array, source) = (call.array("self")?, call.array("src")?);
+            if broadcast(call, &[&array.shape, &source.shape])? != array.shape {
+                return Err(call.refuse("a source larger than its target"));
+            }
+            pair(call, array, source, |_, b| b)
+        }
         "isclose" => Err(call.refuse("depends on a tolerance of its own")),
         _ => Ok(None),
     }
