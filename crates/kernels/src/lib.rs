@@ -12,6 +12,7 @@ pub mod candidate;
 pub mod error;
 pub mod evaluation;
 pub mod graph;
+pub mod judge;
 pub mod space;
 pub mod task;
 
@@ -19,5 +20,6 @@ pub use candidate::{Candidate, Language};
 pub use error::Error;
 pub use evaluation::Evaluation;
 pub use graph::Graph;
+pub use judge::Judge;
 pub use space::Space;
 pub use task::Task;
