@@ -8,10 +8,15 @@
 //! Modules in reading order: what is to be computed ([`graph`], [`task`]), what a candidate is
 //! ([`candidate`]) and what is found about it ([`evaluation`]).
 
+pub mod archive;
 pub mod candidate;
 pub mod error;
 pub mod evaluation;
+pub mod evaluator;
 pub mod graph;
+pub mod propose;
+pub mod queue;
+pub mod search;
 pub mod space;
 pub mod task;
 
