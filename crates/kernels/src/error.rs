@@ -49,6 +49,12 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A search or a proposer that was asked for what cannot be.
+    #[error("failed to configure search: {reason}")]
+    Config {
+        /// What is wrong.
+        reason: String,
+    },
     /// The sandbox failed, not what ran in it.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),

@@ -8,10 +8,12 @@
 //! Modules in reading order: what is to be computed ([`graph`], [`task`]), what a candidate is
 //! ([`candidate`]) and what is found about it ([`evaluation`]).
 
+pub mod archive;
 pub mod candidate;
 pub mod emit;
 pub mod error;
 pub mod evaluation;
+pub mod evaluator;
 pub mod graph;
 pub mod inputs;
 pub mod judge;
@@ -19,7 +21,10 @@ pub mod loops;
 pub mod lower;
 pub mod oracle;
 pub mod plan;
+pub mod propose;
+pub mod queue;
 pub mod schedules;
+pub mod search;
 pub mod space;
 pub mod task;
 
