@@ -61,7 +61,7 @@ pub(super) fn emit(text: &mut Lines, nest: &Nest, storage: &Storage, region: boo
             }
             let extent = nest.outer[lane];
             text.line(&format!("int64_t i{lane} = b * {tile};"));
-            let mut whole = |text: &mut Lines, n: usize| {
+            let whole = |text: &mut Lines, n: usize| {
                 printer.stages(text, Mode { lane: Some((lane, n)), tile });
             };
             if extent % tile == 0 {
