@@ -1,5 +1,6 @@
 //! From a plan to source text.
 
+mod dots;
 mod expr;
 mod nest;
 mod product;
@@ -25,9 +26,12 @@ pub fn c(program: &Program, schedule: &Schedule) -> Candidate {
         let mut text = Lines::new(if threads { 2 } else { 1 });
         let labels: Vec<&str> = nest.stages.iter().map(|stage| stage.label.as_str()).collect();
         text.line(&format!("/* {} */", labels.join("; ")));
-        match &nest.product {
-            Some(product) => product::emit(&mut text, &mut functions, idx, nest, product, &storage),
-            None => nest::emit(&mut text, nest, &storage, threads, schedule.width),
+        match (&nest.product, &nest.dots) {
+            (Some(product), _) => {
+                product::emit(&mut text, &mut functions, idx, nest, product, &storage);
+            }
+            (_, Some(dots)) => dots::emit(&mut text, nest, dots, &storage),
+            _ => nest::emit(&mut text, nest, &storage, threads, schedule.width),
         }
         body.push_str(&text.text);
     }

@@ -4,12 +4,14 @@
 //! Every combination of genes gives a right plan. A gene that asks for what is not possible is
 //! ignored, so mutation and crossover never have to be repaired.
 
+mod dots;
 mod fuse;
 mod genes;
 mod nest;
 mod product;
 mod stage;
 
+pub(crate) use dots::Dots;
 pub use genes::{Form, Part, Schedule};
 pub(crate) use nest::{Nest, Vectors, best_inner, inner_size, without_outer};
 pub(crate) use product::Product;

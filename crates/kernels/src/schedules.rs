@@ -69,6 +69,7 @@ impl Space for Schedules {
         let mut seeds = vec![
             written(&sensible),
             change(&|part| part.form = Form::Plain),
+            change(&|part| (part.form, part.rows, part.columns) = (Form::Dots, 4, 4)),
             change(&|part| part.join = false),
             change(&|part| part.streaming = true),
             change(&|part| (part.rows, part.columns) = (12, 2)),
@@ -192,6 +193,9 @@ pub fn sensible(program: &Program) -> Schedule {
         part.rows = 8;
         part.columns = 3;
         part.store = stored(program, idx);
+        if inner_product(program, idx) {
+            (part.form, part.rows, part.columns) = (Form::Dots, 4, 4);
+        }
         if let Rule::Reduce { over, .. } = &definition.rule {
             let positions: usize = definition.shape.iter().product();
             let depth: usize = over.iter().product();
@@ -201,6 +205,15 @@ pub fn sensible(program: &Program) -> Schedule {
         }
     }
     schedule
+}
+
+/// Whether inner products suggest themselves: few rows or columns, or no axis to lie vectors along
+/// but the one that is summed over.
+fn inner_product(program: &Program, idx: usize) -> bool {
+    let Rule::Reduce { over, .. } = &program.definitions[idx].rule else { return false };
+    let shape = &program.definitions[idx].shape;
+    let short = shape.iter().copied().filter(|&extent| extent > 1).min().unwrap_or(1);
+    over.len() == 1 && over[0] >= 64 && (short <= 64 || shape.len() < 2)
 }
 
 /// Whether it pays to store a map: it would be computed again and again, or read under conditions.
@@ -273,7 +286,7 @@ fn change(schedule: &mut Schedule, program: &Program, rng: &mut ChaCha8Rng) {
             _ => part.axis = pick(&[0, 1], rng),
         },
         8 => part.pieces = pick(&[0, 2, 4, 8, 16, 32, 64], rng),
-        9 => part.form = if part.form == Form::Plain { Form::Tiles } else { Form::Plain },
+        9 => part.form = *[Form::Plain, Form::Tiles, Form::Dots].choose(rng).expect("not empty"),
         10 | 11 => {
             let tiles = [
                 (1, 6),

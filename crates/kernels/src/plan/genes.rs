@@ -12,6 +12,8 @@ pub enum Form {
     Plain,
     /// Tiles of the result stay in registers while vectors of one factor meet numbers of the other.
     Tiles,
+    /// Vectors lie along what is summed over, where both factors are contiguous.
+    Dots,
 }
 
 /// Genes of one definition.

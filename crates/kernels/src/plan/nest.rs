@@ -1,5 +1,6 @@
 //! Which stages share a pass over their outer axes, and along which axis vectors lie.
 
+use super::dots::Dots;
 use super::genes::{Form, Part, Schedule};
 use super::product::Product;
 use super::stage::{Kind, Stage};
@@ -25,9 +26,18 @@ pub(crate) struct Nest {
     pub(crate) vectors: Vectors,
     /// The one stage as a product.
     pub(crate) product: Option<Product>,
+    /// The one stage as inner products.
+    pub(crate) dots: Option<Dots>,
     /// Sources that live only while one position along the outer axes is computed.
     pub(crate) local: Vec<usize>,
     pub(crate) part: Part,
+}
+
+impl Nest {
+    /// Whether it is nothing but loops over its stages.
+    pub(crate) fn is_loops(&self) -> bool {
+        self.product.is_none() && self.dots.is_none()
+    }
 }
 
 /// Elements of a local array, at most.
@@ -38,19 +48,24 @@ pub(super) fn nests(program: &Program, stages: Vec<Stage>, schedule: &Schedule) 
     let mut nests: Vec<Nest> = Vec::new();
     for stage in stages {
         let part = schedule.parts[stage.part].clone();
-        let product = (part.form == Form::Tiles)
-            .then(|| Product::of(program, &stage, &part, schedule.width))
-            .flatten();
+        let width = schedule.width;
+        let (mut product, mut dots) = (None, None);
+        match part.form {
+            Form::Plain => {}
+            Form::Tiles => product = Product::of(program, &stage, &part, width),
+            Form::Dots => dots = Dots::of(program, &stage, &part, width),
+        }
         if product.is_none()
+            && dots.is_none()
             && part.join
             && let Some(last) = nests.last()
-            && last.product.is_none()
+            && last.is_loops()
             && let Some(joined) = join(last, &stage)
         {
             *nests.last_mut().expect("there is one") = joined;
             continue;
         }
-        nests.push(single(stage, part, product));
+        nests.push(single(stage, part, product, dots));
     }
     let mut done: Vec<Nest> = nests.into_iter().map(merged).map(with_vectors).collect();
     let readers: Vec<Vec<usize>> =
@@ -90,7 +105,7 @@ pub(crate) fn without_outer(index: &Affine, n_outer: usize, extents: &[usize]) -
     index.substitute(&by, extents)
 }
 
-fn single(mut stage: Stage, part: Part, product: Option<Product>) -> Nest {
+fn single(mut stage: Stage, part: Part, product: Option<Product>, dots: Option<Dots>) -> Nest {
     // The axis of a scan comes after the others: it is walked inside.
     if let Kind::Scan { axis, .. } = stage.kind {
         let mut order: Vec<usize> = (0..stage.n_spatial).filter(|&var| var != axis).collect();
@@ -102,12 +117,21 @@ fn single(mut stage: Stage, part: Part, product: Option<Product>) -> Nest {
             stages: vec![stage],
             vectors: Vectors::None,
             product: None,
+            dots: None,
             local: Vec::new(),
             part,
         };
     }
     let outer = stage.extents[..stage.n_spatial].to_vec();
-    Nest { outer, stages: vec![stage], vectors: Vectors::None, product, local: Vec::new(), part }
+    Nest {
+        outer,
+        stages: vec![stage],
+        vectors: Vectors::None,
+        product,
+        dots,
+        local: Vec::new(),
+        part,
+    }
 }
 
 /// The nest with one more stage, over the outer axes that they share; `None` when they share none.
@@ -204,7 +228,7 @@ fn stays_inside(nest: &Nest, stage: &Stage, shared: &[(usize, usize)]) -> bool {
 
 /// With neighbouring axes made one where every stage allows it.
 fn merged(mut nest: Nest) -> Nest {
-    if nest.product.is_some() {
+    if !nest.is_loops() {
         return nest;
     }
     let mut first = 0;
@@ -255,7 +279,7 @@ pub(crate) fn best_inner(stage: &Stage, n_outer: usize) -> Option<usize> {
 }
 
 fn with_vectors(mut nest: Nest) -> Nest {
-    if !nest.part.vectors || !nest.stages.iter().all(vectorisable) || nest.product.is_some() {
+    if !nest.part.vectors || !nest.stages.iter().all(vectorisable) || !nest.is_loops() {
         return nest;
     }
     let n_outer = nest.outer.len();
