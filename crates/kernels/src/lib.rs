@@ -15,6 +15,7 @@ pub mod graph;
 pub mod judge;
 pub mod space;
 pub mod task;
+pub mod zoo;
 
 pub use candidate::{Candidate, Language};
 pub use error::Error;

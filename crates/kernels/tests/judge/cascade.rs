@@ -1,6 +1,6 @@
 //! How far candidates come, and what stops them.
 
-use kernels::evaluation::{Level, Reason};
+use kernels::evaluation::Level;
 use kernels::judge::Effort;
 
 use crate::common::{HONEST, affine, evaluate, judge};

@@ -2,6 +2,7 @@
 
 mod cascade;
 mod common;
+mod zoo;
 
 /// Not a test of its own: sandboxes start here.
 #[test]
