@@ -106,29 +106,35 @@ fn animals(files: &[(&'static str, &'static str)], n_variants: usize) -> Vec<Ani
     let mut found = Vec::new();
     for &(class, text) in files {
         let task = ZooTask::by_name(field(text, "task")).expect("every kernel names its task");
-        let (rows, columns) = task.shape();
-        let rows_field = field(text, "rows");
+        let rows = field(text, "rows").split('.').next().unwrap_or_default();
         for variant in 0..n_variants {
-            let source = format!(
-                "#define VARIANT {variant}\nenum {{ N = {}, ROWS = {rows}, COLS = {columns} }};\n\
-                 {PRELUDE}\n#line 1 \"kernel\"\n{text}",
-                rows * columns
-            );
             let flags = field(text, "flags").split_whitespace().map(str::to_owned).collect();
             found.push(Animal {
                 class,
                 variant,
                 task,
-                rows: rows_field.split('.').next().unwrap_or_default(),
+                rows,
                 reasons: field(text, "reasons")
                     .split(", ")
                     .filter(|text| !text.is_empty())
                     .collect(),
-                candidate: Candidate { language: Language::C, source, flags },
+                candidate: Candidate { flags, ..kernel(task, variant, text) },
             });
         }
     }
     found
+}
+
+/// A kernel for a task, with the zoo's prelude before its text.
+#[must_use]
+pub fn kernel(task: ZooTask, variant: usize, text: &str) -> Candidate {
+    let (rows, columns) = task.shape();
+    let source = format!(
+        "#define VARIANT {variant}\nenum {{ N = {}, ROWS = {rows}, COLS = {columns} }};\n\
+         {PRELUDE}\n#line 1 \"kernel\"\n{text}",
+        rows * columns
+    );
+    Candidate { language: Language::C, source, flags: Vec::new() }
 }
 
 /// All cheats.

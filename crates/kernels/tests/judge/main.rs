@@ -1,5 +1,6 @@
 //! The judge with real compilers, sandboxes and kernels, on tasks small enough to know by heart.
 
+mod attacks;
 mod cascade;
 mod common;
 mod zoo;
