@@ -120,7 +120,7 @@ pub struct Judge {
     rng: ChaCha8Rng,
     /// Sets of the plain kind, for timing.
     pool: Vec<Set>,
-    /// One set of each kind, for checking; shows in no timing.
+    /// Two sets of the plain kind and one of each other, for checking; they show in no timing.
     kinds: Vec<Set>,
     /// Sets that only promotions see.
     held: Vec<Set>,
@@ -387,10 +387,14 @@ impl Judge {
         let steps = in_order(&self.kinds, n_threads);
         let contenders = [Contender::Program(program)];
         let showings = self.stage.run(&contenders, &steps, limits, &mut self.rng)?;
-        found.add(&showings[0], |at, reason| {
-            let kind = names.get(at).map_or("?", String::as_str);
-            let turned = if at > 0 && is_wrong(reason) { Reason::Adversarial } else { reason };
-            (turned, if at > 0 { format!(" (inputs: {kind})") } else { String::new() })
+        found.add(&showings[0], |at, reason| match at {
+            0 => (reason, String::new()),
+            1 if is_wrong(reason) => (Reason::Drift, " (second call)".to_owned()),
+            _ => {
+                let kind = names.get(at - 1).map_or("?", String::as_str);
+                let turned = if is_wrong(reason) { Reason::Adversarial } else { reason };
+                (turned, format!(" (inputs: {kind})"))
+            }
         });
         for n_threads in [1, 3] {
             if found.rejection.is_some() {
@@ -476,7 +480,7 @@ impl Judge {
             blocks,
             &self.base_name,
             self.floor.nanos(),
-            round_trip.median_nanos,
+            round_trip.low_nanos,
             self.options.seed,
         );
         let Some(mut timing) = timing else { return Ok(true) };
@@ -485,20 +489,23 @@ impl Judge {
         if single && slow {
             timing.warnings.push("the baseline was measured earlier, not in turns".to_owned());
         }
-        let spread = round_trip.high_nanos - round_trip.low_nanos;
-        let impossible = |floor: &Floor, nanos: f64| {
-            floor.nanos() > 3.0 * spread && nanos < floor.nanos() * roofline::SLACK
-        };
-        if impossible(&self.floor, timing.candidate_nanos) {
+        // A busy machine only ever adds time, so the fastest call is compared with the fastest
+        // touch; below a round trip neither means much.
+        let calls = timing.blocks.iter().flat_map(|block| &block.candidate_nanos);
+        let fastest = calls.copied().min().map_or(f64::INFINITY, |nanos| nanos as f64);
+        let measurable = |floor: &Floor| floor.nanos() > round_trip.low_nanos;
+        let impossible =
+            |floor: &Floor| measurable(floor) && fastest < floor.nanos() * roofline::SLACK;
+        if impossible(&self.floor) {
             // The machine may have been busy when the floor was measured.
             self.floor = self.floor.lower(self.measure_floor()?);
             timing.floor_nanos = self.floor.nanos();
         }
-        if impossible(&self.floor, timing.candidate_nanos) {
+        if impossible(&self.floor) {
             let detail = format!(
                 "{:.1} µs, where this machine needs {:.1} µs to touch {:.0} bytes and to do {:.1e} \
                  operations",
-                timing.candidate_nanos / 1e3,
+                fastest / 1e3,
                 self.floor.nanos() / 1e3,
                 self.floor.bytes,
                 self.floor.flops
@@ -507,7 +514,7 @@ impl Judge {
             evaluation.level = Level::Correct;
             return Ok(true);
         }
-        if self.floor.nanos() <= 3.0 * spread {
+        if !measurable(&self.floor) {
             timing.warnings.push("too short for a floor that means something".to_owned());
         }
         evaluation.level = Level::Timed;
@@ -566,7 +573,7 @@ impl Judge {
             blocks,
             &peer.name,
             self.floor.nanos(),
-            self.round_trip.median_nanos,
+            self.round_trip.low_nanos,
             self.options.seed,
         );
         Ok(Ok(timing.expect("each block has calls of both")))
@@ -588,8 +595,8 @@ impl Judge {
     }
 
     fn fill_kinds(&mut self) -> Result<(), Error> {
-        for kind in self.kinds.len()..self.stage.expect.kinds().len().max(1) {
-            self.kinds.push(draw(&self.stage, kind, &mut self.rng)?);
+        for at in self.kinds.len()..self.stage.expect.kinds().len().max(1) + 1 {
+            self.kinds.push(draw(&self.stage, at.saturating_sub(1), &mut self.rng)?);
         }
         Ok(())
     }
@@ -625,9 +632,10 @@ fn note(evaluation: &mut Evaluation, found: Found) -> bool {
     rejected
 }
 
-/// Times with the empty round trip taken off, never zero.
+/// Times with the empty round trip taken off, never zero. Its low quantile is what is certain:
+/// more than a call's own overhead must never be taken off, however busy the machine was.
 fn net(round_trip: &RoundTrip, calls: &[worker::Call]) -> Vec<u64> {
-    let empty = round_trip.median_nanos as u64;
+    let empty = round_trip.low_nanos as u64;
     let nanos = |call: &worker::Call| u64::try_from(call.elapsed.as_nanos()).unwrap_or(u64::MAX);
     calls.iter().map(|call| nanos(call).saturating_sub(empty).max(1)).collect()
 }

@@ -27,6 +27,7 @@ pub mod schedules;
 pub mod search;
 pub mod space;
 pub mod task;
+pub mod zoo;
 
 pub use candidate::{Candidate, Language};
 pub use error::Error;

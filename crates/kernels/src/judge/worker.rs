@@ -85,7 +85,8 @@ impl Slot {
                 at += count;
             }
         }
-        self.answers.write(0, &[0; 8]);
+        // All of it: what one worker leaves here, the next could read.
+        self.answers.write(0, &[0; PAGE]);
     }
 }
 
@@ -142,8 +143,13 @@ impl<'a> Worker<'a> {
     ) -> Result<Worker<'a>, Error> {
         let file = shared::program(&program.bytes).map_err(system("make a program"))?;
         prepare(slot, layout, rng);
-        let fds = [&slot.orders, &slot.answers, &slot.given, &slot.returned];
-        let fds = fds.map(Memory::descriptor).to_vec();
+        let memories = [&slot.orders, &slot.answers, &slot.given, &slot.returned];
+        let fds: Vec<_> = memories
+            .into_iter()
+            .map(Memory::reopen)
+            .collect::<Result<_, _>>()
+            .map_err(system("open memory for a kernel"))?;
+        let fds = fds.iter().map(AsFd::as_fd).collect();
         let job = Job { program: file.as_fd(), argv: vec!["kernel".to_owned()], fds };
         let running = sandbox.begin(&job)?;
         // A process that ended at once shows as such in its first call.

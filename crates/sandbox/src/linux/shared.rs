@@ -35,6 +35,7 @@ pub struct Memory {
     file: OwnedFd,
     at: *mut u8,
     length: usize,
+    inside: Inside,
 }
 
 // SAFETY: a mapping may be used from any thread; shared access goes through atomics or copies out.
@@ -90,7 +91,7 @@ impl Memory {
         if at == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let memory = Memory { file, at: at.cast(), length };
+        let memory = Memory { file, at: at.cast(), length, inside };
         // Fixed in size whoever holds it: a file cut short would make the harness's own access a
         // fault.
         let mut seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
@@ -105,6 +106,15 @@ impl Memory {
     #[must_use]
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+
+    /// The file opened anew, with no more rights than the program inside is to have. Unlike the
+    /// descriptor itself it shares no position with others, by which one program could tell the
+    /// next something.
+    pub fn reopen(&self) -> io::Result<OwnedFd> {
+        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let writes = self.inside == Inside::Writes;
+        File::options().read(true).write(writes).open(path).map(OwnedFd::from)
     }
 
     /// Size in bytes.
@@ -248,6 +258,19 @@ mod tests {
             assert_eq!(unsafe { libc::ftruncate(raw, size) }, -1, "{size}");
         }
         assert!(seal(memory.file.as_fd(), libc::F_SEAL_WRITE).is_err());
+    }
+
+    #[test]
+    fn a_file_opened_anew_has_its_own_position_and_no_more_rights() {
+        use std::io::{Read, Seek};
+        let mut memory = Memory::create(10, Inside::Reads).expect("memory");
+        memory.write(0, b"0123456789");
+        let mut first = File::from(memory.reopen().expect("opened"));
+        let mut bytes = [0; 4];
+        first.read_exact(&mut bytes).expect("readable");
+        let mut second = File::from(memory.reopen().expect("opened"));
+        assert_eq!(second.stream_position().expect("a position"), 0);
+        assert!(second.write_all(b"x").is_err());
     }
 
     #[test]
