@@ -5,6 +5,7 @@
 //! has a say in what is accepted.
 
 pub mod builtin;
+pub mod model;
 
 use serde::{Deserialize, Serialize};
 

@@ -88,15 +88,8 @@ pub(super) fn plan(
         let start = if near { rng.random_range(0..n_openings.max(1)) as u64 } else { 0 };
         let strength = if near { rng.random_range(1..=NEAR) } else { ANYWHERE };
         let parents = knowledge.by_seq(start).into_iter().collect();
-        return Some(Plan {
-            seq,
-            island,
-            proposer,
-            operator,
-            strength,
-            parents,
-            seed: rng.random(),
-        });
+        let seed = rng.random::<u64>().wrapping_add(knowledge.n_fruitless() as u64);
+        return Some(Plan { seq, island, proposer, operator, strength, parents, seed });
     }
     let (proposer, operator) = knowledge.bandit().choose(&offered, n_flying)?;
     let mut pool = pool(operator);
@@ -109,7 +102,9 @@ pub(super) fn plan(
     parents.sort_by(|one, other| other.estimate.total_cmp(&one.estimate));
     let parents = parents.iter().map(|member| member.attempt).collect();
     let strength = strength(knowledge.stagnation(island), &mut rng);
-    Some(Plan { seq, island, proposer, operator, strength, parents, seed: rng.random() })
+    // A number whose reply was of no use is planned again: not to ask for the same reply.
+    let seed = rng.random::<u64>().wrapping_add(knowledge.n_fruitless() as u64);
+    Some(Plan { seq, island, proposer, operator, strength, parents, seed })
 }
 
 /// A parent out of `pool`, which is not empty.

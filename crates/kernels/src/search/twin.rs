@@ -130,6 +130,53 @@ impl Twin {
     }
 }
 
+/// The genes that a text states, if all are there and in range.
+fn genes_in(source: &str) -> Option<[i64; 8]> {
+    let line = source.lines().find_map(|line| line.strip_prefix("enum { "))?;
+    let mut genes = [0; 8];
+    let mut parts = line.trim_end_matches(" };").split(", ");
+    for (idx, gene) in genes.iter_mut().enumerate() {
+        let (name, value) = parts.next()?.split_once(" = ")?;
+        *gene = value.parse().ok()?;
+        if name != GENES[idx] || !(0..VALUES[idx]).contains(gene) {
+            return None;
+        }
+    }
+    parts.next().is_none().then_some(genes)
+}
+
+/// A scripted model for these landscapes, `coder:twin` on the command line: changes genes of the
+/// first candidate it is shown, in the form it is asked for. One in eight replies is of no use.
+#[must_use]
+pub fn coder() -> llm::scripted::Scripted {
+    llm::scripted::Scripted::from_fn("twin-coder", |request| {
+        let mut rng = ChaCha8Rng::seed_from_u64(request.seed.unwrap_or(0));
+        let text = match request.messages.last() {
+            Some(llm::Message::User { text }) => text.as_str(),
+            _ => "",
+        };
+        let Some(old) = text.lines().rev().find(|line| line.starts_with("enum { ")) else {
+            return Ok(llm::scripted::reply("There is nothing to change.", &[]));
+        };
+        let mut genes = genes_in(old).unwrap_or([0; 8]);
+        for _ in 0..2 {
+            let idx = rng.random_range(0..8);
+            genes[idx] = rng.random_range(0..VALUES[idx]);
+        }
+        let whole = Twin::new("").emit(&genotype_of(&genes)).source;
+        let new = whole.lines().find(|line| line.starts_with("enum { ")).unwrap_or_default();
+        let reply = if rng.random_range(0..8) == 0 {
+            "I am sorry, I cannot think of anything.".to_owned()
+        } else if text.contains("<<<<<<< SEARCH") {
+            let first = text.lines().find(|line| line.starts_with("enum { ")).unwrap_or(old);
+            format!("<<<<<<< SEARCH\n{first}\n=======\n{new}\n>>>>>>> REPLACE\n")
+        } else {
+            format!("Another tile.\n```c\n{whole}```\n")
+        };
+        Ok(llm::scripted::reply(&reply, &[]))
+    })
+}
+
 fn genes_of(genotype: &Genotype) -> [i64; 8] {
     let mut genes = [0; 8];
     for (idx, gene) in genes.iter_mut().enumerate() {
@@ -177,13 +224,16 @@ impl Space for Twin {
     }
 
     fn emit(&self, genotype: &Genotype) -> Candidate {
-        let genes = genes_of(genotype).map(|gene| gene.to_string()).join(" ");
+        let genes = genes_of(genotype);
+        let parts: Vec<String> =
+            GENES.iter().zip(genes).map(|(name, gene)| format!("{name} = {gene}")).collect();
         let source = format!(
-            "// twin genes {genes}\n#include <stdint.h>\n\
+            "#include <stdint.h>\n\nenum {{ {} }};\n\
              const int64_t tetrad_scratch_bytes = 0;\n\n\
              void tetrad_kernel(const void *const *in, void *const *out, void *scratch) {{\n    \
              const float *x = in[0];\n    float *y = out[0];\n    \
-             for (int64_t i = 0; i < 1000; ++i) y[i] = x[i] > 0 ? x[i] : 0;\n}}\n"
+             for (int64_t i = 0; i < 1000; ++i) y[i] = x[i] > 0 ? x[i] : 0;\n}}\n",
+            parts.join(", ")
         );
         Candidate { language: Language::C, source, flags: Vec::new() }
     }
@@ -214,13 +264,7 @@ impl Evaluator for Twin {
 
     fn evaluate(&self, proposal: &Proposal, effort: Effort) -> Result<Evaluation, Error> {
         std::thread::sleep(self.pause);
-        let source = &proposal.candidate.source;
-        let genes = source.lines().find_map(|line| line.strip_prefix("// twin genes "));
-        let genes: Option<[i64; 8]> = genes.and_then(|text| {
-            let genes: Option<Vec<i64>> = text.split(' ').map(|gene| gene.parse().ok()).collect();
-            let genes: [i64; 8] = genes?.try_into().ok()?;
-            genes.iter().zip(VALUES).all(|(gene, n)| (0..n).contains(gene)).then_some(genes)
-        });
+        let genes = genes_in(&proposal.candidate.source);
         let fault = match &genes {
             None => Some((Reason::Compile, Level::None)),
             Some(genes) => Self::fault(genes),
