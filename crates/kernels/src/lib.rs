@@ -26,6 +26,7 @@ pub mod queue;
 pub mod schedules;
 pub mod search;
 pub mod space;
+pub mod suite;
 pub mod task;
 pub mod zoo;
 

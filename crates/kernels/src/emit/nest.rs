@@ -548,7 +548,7 @@ pub(super) fn stored(
         Some(stride) => {
             let stride = stride.unwrap_or(1);
             format!(
-                "{{ const vf t = {value}; for (int64_t l = 0; l < W; l++) {name}[{at} + l * {stride}] = ({of})t[l]; }}"
+                "{{ const vf lanes = {value}; for (int64_t l = 0; l < W; l++) {name}[{at} + l * {stride}] = ({of})lanes[l]; }}"
             )
         }
     }

@@ -271,12 +271,12 @@ impl Printer<'_> {
         text.line(&format!("const int64_t end = (chunk + 1) * {per_chunk} < {blocks} ? (chunk + 1) * {per_chunk} : {blocks};"));
         text.open(&format!("for (int64_t mb = chunk * {per_chunk}; mb < end; mb++)"));
         text.line(&format!(
-            "float t[{} * {across}] __attribute__((aligned(64)));",
+            "float tile[{} * {across}] __attribute__((aligned(64)));",
             product.tile_rows
         ));
         let rows = format!("left + ({block}) * {}", n_depth * product.tile_rows);
         let call = |how: &str, from: &str| {
-            format!("tile_{}_{how}({rows}, {from}, off, {n_depth}, t);", self.idx)
+            format!("tile_{}_{how}({rows}, {from}, off, {n_depth}, tile);", self.idx)
         };
         if product.direct {
             text.line(&format!("if (whole) {}", call("direct", "from + p0")));
@@ -395,9 +395,9 @@ impl Printer<'_> {
                 continue;
             }
             let folded = if vector {
-                Text { code: format!("v_load(t + i * {across} + l + j)"), kind: Of::Vector }
+                Text { code: format!("v_load(tile + i * {across} + l + j)"), kind: Of::Vector }
             } else {
-                Text { code: format!("t[i * {across} + l + j]"), kind: Of::Real }
+                Text { code: format!("tile[i * {across} + l + j]"), kind: Of::Real }
             };
             let lane = vector.then_some(inner);
             let scope = self.scope(&vars, lane, Some(folded.clone()), &array, &none);

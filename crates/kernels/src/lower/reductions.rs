@@ -35,6 +35,7 @@ impl Lowering {
                 let source = call.tensor("self")?;
                 one(self.fold(source, &over, Fold::Min))
             }
+            "linalg_vector_norm" => one(self.vector_norm(call)?),
             "any" => one(self.any(call)?),
             "max" | "min" => self.extreme(call).map(Some),
             "argmax" | "argmin" => {
@@ -134,6 +135,27 @@ impl Lowering {
         let body = self.broadcast(source, &shape);
         let dtype = self.declared(call, source);
         Ok(self.reduce((dtype, &shape), &over, Fold::Sum, &body, finish(Expr::Folded, n as f64)))
+    }
+
+    fn vector_norm(&mut self, call: &Call) -> Result<usize, Error> {
+        let source = call.tensor("self")?;
+        let over = self.over(call, "dim")?;
+        let shape = self.shape(source);
+        let x = self.broadcast(source, &shape);
+        let size = x.clone().unary(Unary::Abs);
+        let (fold, body, finish) = match call.float("ord", Some(2.0))? {
+            1.0 => (Fold::Sum, size, Expr::Folded),
+            2.0 => (Fold::Sum, mul(x.clone(), x), Expr::Folded.unary(Unary::Sqrt)),
+            order if order == f64::INFINITY => (Fold::Max, size, Expr::Folded),
+            order if order == f64::NEG_INFINITY => (Fold::Min, size, Expr::Folded),
+            0.0 => (Fold::Sum, size.binary(Binary::NotEqual, number(0.0)), Expr::Folded),
+            order => {
+                let root = Expr::Folded.binary(Binary::Pow, number(1.0 / order));
+                (Fold::Sum, size.binary(Binary::Pow, number(order)), root)
+            }
+        };
+        let dtype = self.declared(call, source);
+        Ok(self.reduce((dtype, &shape), &over, fold, &body, finish))
     }
 
     fn any(&mut self, call: &Call) -> Result<usize, Error> {
