@@ -16,6 +16,7 @@ pub mod inputs;
 pub mod oracle;
 pub mod space;
 pub mod task;
+pub mod tolerance;
 
 pub use candidate::{Candidate, Language};
 pub use error::Error;
@@ -23,3 +24,4 @@ pub use evaluation::Evaluation;
 pub use graph::Graph;
 pub use space::Space;
 pub use task::Task;
+pub use tolerance::Tolerances;
