@@ -34,9 +34,16 @@ class Source:
         self.path, self.knobs = path, {}
         for node in self.tree.body:
             if isinstance(node, ast.Assign) and all(isinstance(t, ast.Name) for t in node.targets):
-                value = self.number(node.value)
-                if value is not None:
-                    self.knobs[node.targets[-1].id] = value
+                parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+                for idx, part in enumerate(parts):
+                    name, value = self.knob(node, idx), self.number(part)
+                    if value is not None:
+                        self.knobs[name] = value
+
+    @staticmethod
+    def knob(node, idx):
+        name = node.targets[-1].id
+        return f"{name}.{idx}" if isinstance(node.value, ast.Tuple) else name
 
     @staticmethod
     def number(node):
@@ -50,9 +57,16 @@ class Source:
         tree = ast.parse(ast.unparse(self.tree), self.path)
         for node in tree.body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[-1], ast.Name):
-                name = node.targets[-1].id
-                if name in knobs and name in self.knobs:
-                    node.value = ast.copy_location(ast.Constant(knobs[name]), node.value)
+                tuple_of = node.value.elts if isinstance(node.value, ast.Tuple) else None
+                for idx, part in enumerate(tuple_of or [node.value]):
+                    name = self.knob(node, idx)
+                    if name not in self.knobs:
+                        continue
+                    changed = ast.copy_location(ast.Constant(knobs[name]), part)
+                    if tuple_of:
+                        tuple_of[idx] = changed
+                    else:
+                        node.value = changed
         scope = {"__name__": "task", "__file__": self.path}
         exec(compile(ast.fix_missing_locations(tree), self.path, "exec"), scope)
         for name in ("Model", "get_inputs"):
@@ -94,14 +108,18 @@ def shrink(source, most_flop, most_bytes):
         return flop <= most_flop and n_bytes <= most_bytes
 
     def attempt(name, value):
-        try:
-            with_it = {**knobs, name: value}
-            done = fits(with_it)
-            knobs[name] = value
-            return done
-        except Exception:
-            stuck.add(name)
-            return False
+        # What has to be equal shrinks together.
+        equal = [n for n in knobs if knobs[n] == knobs[name] and not FIXED.search(n)]
+        for names in [name], equal:
+            try:
+                changed = {**knobs, **dict.fromkeys(names, value)}
+                done = fits(changed)
+                knobs.update(changed)
+                return done
+            except Exception:
+                continue
+        stuck.add(name)
+        return False
 
     if fits(knobs):
         return knobs
@@ -334,6 +352,8 @@ def main():
     source = Source(args.file)
     knobs = shrink(source, args.most_flop, args.most_bytes) if args.shrink else source.knobs
     flop, n_bytes = cost(source, knobs)
+    if n_bytes > 2**31:
+        raise SystemExit(f"{n_bytes} bytes of inputs, parameters and outputs are too many")
     model, inputs, graph, given, values = export(source, knobs)
     generators = {name: generator(*given[name], values[name]) for name in given}
     stored = {name: values[name] for name in given if generators[name] == "stored"}

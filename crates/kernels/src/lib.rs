@@ -28,6 +28,7 @@ pub mod search;
 pub mod space;
 pub mod suite;
 pub mod task;
+pub mod tolerance;
 pub mod zoo;
 
 pub use candidate::{Candidate, Language};
@@ -37,3 +38,4 @@ pub use graph::Graph;
 pub use judge::Judge;
 pub use space::Space;
 pub use task::Task;
+pub use tolerance::Tolerances;
