@@ -10,10 +10,12 @@
 
 pub mod archive;
 pub mod candidate;
+pub mod court;
 pub mod emit;
 pub mod error;
 pub mod evaluation;
 pub mod evaluator;
+pub mod expectation;
 pub mod graph;
 pub mod inputs;
 pub mod judge;
