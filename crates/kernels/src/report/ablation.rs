@@ -62,16 +62,10 @@ pub fn ablation(searches: &[&Gathered]) -> Option<Ablation> {
     for (strategy, group) in &by_strategy {
         let at = |n: u64| -> Vec<f64> { group.iter().map(|each| best_at(each, n)).collect() };
         let means = places.iter().filter_map(|n| Some((*n as f64, geometric_mean(&at(*n))?)));
-        series.push(Series::new(strategy.name(), means));
         let bounds: Vec<(f64, Interval)> =
             places.iter().filter_map(|n| Some((*n as f64, interval(&at(*n))?))).collect();
-        if !bounds.is_empty() {
-            let name = strategy.name();
-            let low = bounds.iter().map(|(n, bound)| (*n, bound.low));
-            let high = bounds.iter().map(|(n, bound)| (*n, bound.high));
-            series.push(Series::new(format!("{name}, low"), low));
-            series.push(Series::new(format!("{name}, high"), high));
-        }
+        let band = bounds.iter().map(|(n, bound)| (*n, bound.low, bound.high));
+        series.push(Series::new(strategy.name(), means).with_band(band));
         let ratios = at(n_evaluations);
         arms.push(Arm {
             strategy: *strategy,

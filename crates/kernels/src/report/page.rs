@@ -12,6 +12,8 @@ use super::{Gathered, attempt};
 use crate::archive::{AttemptId, Kind, SearchRecord};
 use crate::evaluation::Level;
 
+/// Lines in one plot at most, before only the page's own search is drawn.
+const N_LINES: usize = 4;
 /// Attempts listed at most, and shown with text and diff.
 const N_LISTED: usize = 400;
 const N_SHOWN: usize = 24;
@@ -179,7 +181,8 @@ fn tiles(page: &mut Page, main: &Gathered) {
 }
 
 fn best_plot(searches: &[Gathered]) -> String {
-    let series = searches.iter().map(|gathered| {
+    let n = if searches.len() > N_LINES { 1 } else { searches.len() };
+    let series = searches[..n].iter().map(|gathered| {
         let n = gathered.knowledge.population().n_evaluated();
         let mut points = Vec::new();
         // Steps: the best stays until there is another.
