@@ -3,6 +3,7 @@
 pub(crate) mod chess;
 pub(crate) mod genome;
 pub(crate) mod genome_study;
+pub(crate) mod kernels;
 
 use std::path::PathBuf;
 
@@ -41,6 +42,9 @@ pub(crate) enum Command {
     /// A DNA language model: score, generate, convert checkpoints.
     #[command(subcommand)]
     Genome(genome::Genome),
+    /// Faster kernels for PyTorch modules: search, archive, export.
+    #[command(subcommand)]
+    Kernels(kernels::Kernels),
     /// Look after run directories.
     #[command(subcommand)]
     Runs(Runs),

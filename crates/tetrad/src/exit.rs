@@ -116,6 +116,17 @@ fn status_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Status> 
     if let Some(genome::Error::NeedsFp8 { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some(Status::Unavailable);
     }
+    if let Some(error) = cause.downcast_ref::<kernels::Error>() {
+        return match error {
+            kernels::Error::Interrupted => Some(Status::Interrupted),
+            kernels::Error::Tool { .. } | kernels::Error::System { .. } => {
+                Some(Status::Unavailable)
+            }
+            kernels::Error::Sandbox(inner) => status_of_cause(inner),
+            kernels::Error::Model(inner) => status_of_cause(inner),
+            _ => None,
+        };
+    }
     if let Some(error) = cause.downcast_ref::<llm::Error>() {
         return Some(match error {
             llm::Error::Config { .. } => Status::Usage,

@@ -159,6 +159,17 @@ impl Archive {
         })
     }
 
+    /// Version of the judge that found out the latest about a search.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn harness_of(&self, search: &str) -> Result<Option<String>, Error> {
+        let sql = "SELECT f.harness FROM findings f JOIN orders o ON o.id = f.order_id \
+                   JOIN attempts a ON a.id = o.attempt WHERE a.search = ?1 \
+                   ORDER BY f.id DESC LIMIT 1";
+        Ok(self.rows("read findings", sql, [search], |row| row.get(0))?.pop())
+    }
+
     /// Seconds that a search has gone on for, over all its sittings.
     ///
     /// # Errors

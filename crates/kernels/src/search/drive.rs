@@ -288,9 +288,10 @@ impl Hall<'_> {
             offer(&self.builtin);
         }
         if self.affordable(state).is_some() {
-            let speaking = |model: &&Box<dyn Proposer + '_>| !state.silent.contains(model.name());
-            for model in self.deps.models.iter().filter(speaking) {
-                offer(model.as_ref());
+            for model in &self.deps.models {
+                if !state.silent.contains(model.name()) {
+                    offer(model.as_ref());
+                }
             }
         }
         arms

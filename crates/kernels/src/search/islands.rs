@@ -144,10 +144,10 @@ impl Population {
         if self.n_evaluated.is_multiple_of(self.shape.migrate_every.max(1)) {
             self.migrate();
         }
-        if self.n_evaluated.is_multiple_of(self.shape.recheck_every.max(1)) {
-            if let Some(best) = self.best().map(|best| best.attempt) {
-                self.ask(best, Kind::Recheck);
-            }
+        if self.n_evaluated.is_multiple_of(self.shape.recheck_every.max(1))
+            && let Some(best) = self.best().map(|best| best.attempt)
+        {
+            self.ask(best, Kind::Recheck);
         }
     }
 

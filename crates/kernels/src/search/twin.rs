@@ -146,7 +146,7 @@ fn genes_in(source: &str) -> Option<[i64; 8]> {
 }
 
 /// A scripted model for these landscapes, `coder:twin` on the command line: changes genes of the
-/// first candidate it is shown, in the form it is asked for. One in eight replies is of no use.
+/// last candidate it is shown, in the form it is asked for. One in eight replies is of no use.
 #[must_use]
 pub fn coder() -> llm::scripted::Scripted {
     llm::scripted::Scripted::from_fn("twin-coder", |request| {
@@ -168,8 +168,7 @@ pub fn coder() -> llm::scripted::Scripted {
         let reply = if rng.random_range(0..8) == 0 {
             "I am sorry, I cannot think of anything.".to_owned()
         } else if text.contains("<<<<<<< SEARCH") {
-            let first = text.lines().find(|line| line.starts_with("enum { ")).unwrap_or(old);
-            format!("<<<<<<< SEARCH\n{first}\n=======\n{new}\n>>>>>>> REPLACE\n")
+            format!("<<<<<<< SEARCH\n{old}\n=======\n{new}\n>>>>>>> REPLACE\n")
         } else {
             format!("Another tile.\n```c\n{whole}```\n")
         };

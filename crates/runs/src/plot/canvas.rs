@@ -101,6 +101,13 @@ impl Canvas {
         let _ = write!(self.svg, "\" fill=\"none\" {look}/>");
     }
 
+    /// A closed shape, filled.
+    pub(super) fn area(&mut self, points: &[(f64, f64)], look: &str) {
+        let corner = |(x, y): &(f64, f64)| format!("{x:.1},{y:.1}");
+        let corners: Vec<String> = points.iter().map(corner).collect();
+        let _ = write!(self.svg, "<polygon points=\"{}\" {look}/>", corners.join(" "));
+    }
+
     /// A mark: shape and color both tell the series.
     pub(super) fn mark(&mut self, (x, y): (f64, f64), series: usize, radius: f64, tip: &str) {
         let r = radius;

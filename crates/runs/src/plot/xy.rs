@@ -66,12 +66,25 @@ pub struct Series {
     pub name: String,
     /// x and y, in the order in which they are joined. One that is not finite interrupts the line.
     pub points: Vec<(f64, f64)>,
+    /// x, low and high, in the order of x: an interval around a line. What is not finite is left out.
+    pub band: Vec<(f64, f64, f64)>,
 }
 
 impl Series {
     /// Of points.
     pub fn new(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        Self { name: name.into(), points: points.into_iter().collect() }
+        Self { name: name.into(), points: points.into_iter().collect(), band: Vec::new() }
+    }
+
+    /// With an interval around it, drawn as a band.
+    #[must_use]
+    pub fn with_band(mut self, band: impl IntoIterator<Item = (f64, f64, f64)>) -> Self {
+        self.band = band.into_iter().collect();
+        self
+    }
+
+    fn edges(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.band.iter().flat_map(|&(x, low, high)| [(x, low), (x, high)])
     }
 }
 
@@ -97,6 +110,15 @@ fn draw(axes: &Axes, series: &[Series], joined: bool) -> String {
         return canvas.finish();
     };
     frame.draw(&mut canvas, axes);
+    for (idx, series) in series.iter().enumerate() {
+        // There along the lower edge, back along the upper one.
+        let low = series.band.iter().filter_map(|&(x, low, _)| frame.place((x, low)));
+        let high = series.band.iter().rev().filter_map(|&(x, _, high)| frame.place((x, high)));
+        let around: Vec<(f64, f64)> = low.chain(high).collect();
+        if around.len() > 3 {
+            canvas.area(&around, &format!("fill=\"{}\" fill-opacity=\"0.13\"", color(idx)));
+        }
+    }
     for (idx, series) in series.iter().enumerate() {
         let placed: Vec<Option<(f64, f64)>> =
             series.points.iter().map(|&point| frame.place(point)).collect();
@@ -161,7 +183,10 @@ impl Frame {
                 let fits = |value: f64, log: bool| value.is_finite() && (!log || value > 0.0);
                 fits(*x, axes.x_logarithmic) && fits(*y, axes.y_logarithmic)
             };
-            series.iter().flat_map(|series| &series.points).copied().filter(usable)
+            let all = |series: &Series| -> Vec<(f64, f64)> {
+                series.points.iter().copied().chain(series.edges()).collect()
+            };
+            series.iter().flat_map(all).filter(usable).collect::<Vec<_>>().into_iter()
         };
         Self::with(
             axes.size,

@@ -92,3 +92,16 @@ fn heat_tables_keep_their_numbers_readable() {
     assert!(html.contains("<td style=\"--t:0.000\">0.0</td><td style=\"--t:1.000\">2.0</td>"));
     assert!(html.contains("<td style=\"--t:0.500\">1.0</td><td class=\"blank\">–</td>"));
 }
+
+#[test]
+fn a_band_is_drawn_behind_its_line_and_the_axis_holds_it() {
+    let line = Series::new("a", [(0.0, 1.0), (1.0, 2.0)]);
+    let without = lines(&axes(), std::slice::from_ref(&line));
+    assert!(!without.contains("<polygon"));
+    let band = [(0.0, 0.5, 1.5), (f64::NAN, 1.0, 1.0), (1.0, 1.0, 90.0)];
+    let svg = lines(&axes(), &[line.with_band(band)]);
+    let (area, path) = (svg.find("<polygon").expect("a band"), svg.find("<path").expect("a line"));
+    assert!(area < path);
+    assert!(svg.contains(">80<"), "the vertical axis reaches the band's upper edge");
+    assert_eq!(svg.matches("NaN").count(), 0);
+}

@@ -17,6 +17,9 @@ mod genome_study;
 mod genome_train;
 mod genome_train_page;
 pub(crate) mod genome_variants;
+pub(crate) mod kernels;
+mod kernels_bench;
+pub(crate) mod kernels_search;
 pub(crate) mod report;
 pub(crate) mod runs;
 pub(crate) mod serve_scripted;
@@ -39,6 +42,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Status> {
         Command::Doctor => doctor::run(&output),
         Command::Chess(chess) => chess::run(chess, store, &output),
         Command::Genome(genome) => genome::run(&genome, &output),
+        Command::Kernels(kernels) => kernels::run(kernels, store, &output),
         Command::Runs(runs) => runs::run(&runs, &store()?, &output),
         Command::Report(report) => report::run(&report, &store()?, &output),
         Command::ServeScripted(serve) => serve_scripted::run(&serve, &output),

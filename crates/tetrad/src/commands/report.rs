@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: &Report, store: &Store, output: &Output) -> anyhow:
 fn render(run: &Run) -> anyhow::Result<PathBuf> {
     match run.manifest().noun.as_str() {
         "chess" => crate::commands::chess::write_report(run),
+        "kernels" => crate::commands::kernels_search::write_report(run),
         _ if run.report_path().exists() => Ok(run.report_path()),
         other => Err(exit::usage(
             format!("failed to render a report of `{}`: `{other}` runs have none", run.id()),

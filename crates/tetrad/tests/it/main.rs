@@ -6,5 +6,8 @@ mod corpus;
 mod crash;
 mod genome;
 mod genome_study;
+mod kernels_crash;
+mod kernels_search;
+mod kernels_workers;
 mod local_model;
 mod tidy;

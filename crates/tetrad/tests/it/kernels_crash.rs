@@ -1,0 +1,91 @@
+//! A search killed at random: the same command finishes it, and no attempt is lost, doubled or made
+//! otherwise. Candidates are judged by the scripted twin.
+
+use std::path::Path;
+use std::time::Duration;
+
+use kernels::archive::{Archive, Kind};
+
+use crate::binary::{start, tetrad};
+
+const N_EVALUATIONS: usize = 64;
+const N_KILLS: usize = 20;
+
+fn arguments() -> Vec<&'static str> {
+    "kernels search twin:hill@8 --evaluations 64 --islands 3 --model coder:twin --seed 7 --quiet \
+     --format json"
+        .split(' ')
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+/// All that must not depend on crashes: attempts with what was found about each, in order.
+fn story(folder: &Path) -> Vec<String> {
+    let archive = Archive::open_existing(&folder.join("runs/kernels.sqlite")).expect("an archive");
+    let searches = archive.searches().expect("readable");
+    assert_eq!(searches.len(), 1, "one command, one search");
+    let key = &searches[0].key;
+    assert_eq!(archive.n_open(key).expect("readable"), 0, "nothing is left open");
+    let attempts = archive.attempts(key).expect("readable");
+    let line = |attempt: &kernels::archive::AttemptRecord| {
+        let findings = archive.findings(attempt.id).expect("readable");
+        let first = findings.iter().filter(|each| each.kind == Kind::Evaluation).count();
+        assert_eq!(first, 1, "attempt {} was evaluated {first} times", attempt.id);
+        let found: Vec<String> = findings
+            .iter()
+            .map(|each| format!("{:?} {} {:?}", each.kind, each.round, each.finding.evaluation))
+            .collect();
+        format!(
+            "{} {} {:?} {} {:?} {} {found:?}",
+            attempt.seq,
+            attempt.island,
+            attempt.operator,
+            attempt.proposer,
+            attempt.parents,
+            attempt.candidate
+        )
+    };
+    attempts.iter().map(line).collect()
+}
+
+fn finished(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder.join("runs")) else { return false };
+    entries.flatten().any(|entry| {
+        std::fs::read_to_string(entry.path().join("manifest.toml"))
+            .is_ok_and(|text| text.contains("status = \"done\""))
+    })
+}
+
+#[test]
+fn twenty_kills_of_a_search_lose_double_or_change_no_attempt() {
+    let undisturbed = tempfile::tempdir().expect("a folder");
+    let ran = tetrad(undisturbed.path(), &arguments());
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let expected = story(undisturbed.path());
+    assert_eq!(expected.len(), N_EVALUATIONS);
+
+    // Delays from a fixed sequence. A search that ends before its kills are spent is followed by
+    // another.
+    let mut state: u64 = 0x2545_f491_4f6c_dd1d;
+    let mut n_kills = 0;
+    while n_kills < N_KILLS {
+        let disturbed = tempfile::tempdir().expect("a folder");
+        while n_kills < N_KILLS && !finished(disturbed.path()) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let mut child = start(disturbed.path(), &arguments());
+            std::thread::sleep(Duration::from_millis(30 + state % 250));
+            let was_running = child.try_wait().expect("a child to ask").is_none();
+            n_kills += usize::from(was_running);
+            // `kill` is SIGKILL here: nothing in the process gets to clean up.
+            let _ = child.kill();
+            child.wait().expect("a child to wait for");
+        }
+        if !finished(disturbed.path()) {
+            let ran = tetrad(disturbed.path(), &arguments());
+            assert_eq!(ran.code, 0, "{ran:#?}");
+        }
+        assert_eq!(story(disturbed.path()), expected);
+    }
+}
