@@ -136,3 +136,44 @@ fn needs_torch_modules_of_a_folder_agree() {
     }
     assert!(report(&results), "all agree");
 }
+
+#[test]
+#[ignore = "needs: tasks"]
+fn needs_tasks_each_has_a_tolerance_or_is_refused() {
+    use kernels::inputs::{self, Distribution};
+    let files = named("TETRAD_KERNEL_TASKS", ".json");
+    assert!(!files.is_empty(), "TETRAD_KERNEL_TASKS names folders of tasks");
+    for path in files {
+        let task = Task::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        let bytes = inputs::draw(&task, &task.graph, 1, 0, Distribution::Plain).expect("drawn");
+        let given = inputs::arrays(&task.graph, &bytes).expect("they fit");
+        let start = std::time::Instant::now();
+        let computed = oracle::run(&task.graph, &given).map(|_| ());
+        let double = start.elapsed();
+        oracle::run_single(&task.graph, &given).map(|_| ()).unwrap_or_default();
+        let single = start.elapsed() - double;
+        let found = kernels::Tolerances::find(&task, &task.graph, 1, &Distribution::ALL);
+        let variant = match task.variants.first() {
+            Some(graph) => match kernels::Tolerances::find(&task, graph, 1, &[]) {
+                Ok(_) => "variant".to_owned(),
+                Err(error) => format!("variant {error}"),
+            },
+            None => "no variant".to_owned(),
+        };
+        let said = match found {
+            Ok(found) => {
+                let plain = &found.bounds[&Distribution::Plain][0];
+                format!(
+                    "ok factor {:.1} relative {:.1e} single {:.1e} nearest {:?} kinds {}",
+                    found.factor,
+                    plain.relative,
+                    plain.error_single,
+                    found.gate.nearest(),
+                    found.bounds.len()
+                )
+            }
+            Err(error) => error.to_string(),
+        };
+        println!("{} {double:.2?} {single:.2?} {computed:?} {said}; {variant}", task.name);
+    }
+}
