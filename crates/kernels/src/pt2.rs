@@ -110,7 +110,7 @@ fn convert(program: &Value, path: &Path) -> Result<Task, String> {
         }
     }
     let mut used: BTreeSet<&str> = outputs.iter().map(String::as_str).collect();
-    used.extend(nodes.iter().flat_map(|node| oracle::read_by(node)));
+    used.extend(nodes.iter().flat_map(oracle::read_by));
     let (mut inputs, mut parameters) = (Vec::new(), Vec::new());
     for spec in list(&module["signature"]["input_specs"], "input specs")? {
         let (kind, spec) = tagged(spec)?;

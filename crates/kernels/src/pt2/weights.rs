@@ -91,7 +91,7 @@ fn like(tensor: &Tensor, origin: &str, values: &[f32]) -> Generator {
     let mean = values().sum::<f64>() / n;
     let moment = |power| values().map(|value| (value - mean).powi(power)).sum::<f64>() / n;
     let variance = moment(2);
-    if !(low < high) || !variance.is_finite() {
+    if low == high || !variance.is_finite() {
         // Weights of one value would let a kernel leave them out.
         let mean = if mean.is_finite() { mean } else { 0.0 };
         return Generator::Normal { mean, std: 0.1 * mean.abs().max(1.0) };

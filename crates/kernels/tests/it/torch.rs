@@ -75,16 +75,17 @@ fn export(python: &Path, file: &Path, out: &Path) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(said.lines().last().unwrap_or("").to_owned()) }
 }
 
-/// One line for each comparison; whether all agree.
-fn report(results: &[(String, Result<f64, String>)]) -> bool {
+/// Whether all agree, and a line for each comparison.
+fn report(results: &[(String, Result<f64, String>)]) -> (bool, String) {
     let agrees = |result: &Result<f64, String>| matches!(result, Ok(worst) if *worst <= TOLERANCE);
+    let mut text = String::new();
     for (name, result) in results {
         let verdict = if agrees(result) { "agrees" } else { "DIFFERS" };
-        println!("{verdict} {name}: {result:?}");
+        text.push_str(&format!("{verdict} {name}: {result:?}\n"));
     }
     let n = results.iter().filter(|(_, result)| agrees(result)).count();
-    println!("{n} of {} agree within {TOLERANCE:e}", results.len());
-    n == results.len() && n > 0
+    text.push_str(&format!("{n} of {} agree within {TOLERANCE:e}", results.len()));
+    (n == results.len() && n > 0, text)
 }
 
 #[test]
@@ -103,7 +104,9 @@ fn needs_torch_every_class_of_operation_agrees() {
             export(&python, &stem.with_extension("py"), &stem).and_then(|()| compare(&stem));
         results.push((name.to_owned(), result));
     }
-    assert!(report(&results), "all agree");
+    let (all, text) = report(&results);
+    println!("{text}");
+    assert!(all, "all agree");
 }
 
 /// Files of the folders that a variable names, by ending.
@@ -134,7 +137,9 @@ fn needs_torch_modules_of_a_folder_agree() {
         let result = export(&python(), &path, &stem).and_then(|()| compare(&stem));
         results.push((path.to_string_lossy().into_owned(), result));
     }
-    assert!(report(&results), "all agree");
+    let (all, text) = report(&results);
+    println!("{text}");
+    assert!(all, "all agree");
 }
 
 #[test]
