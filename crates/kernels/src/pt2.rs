@@ -21,7 +21,7 @@ use crate::oracle;
 use crate::task::{FORMAT, Generator, Origin, Policy, Task};
 
 /// Largest description of a program.
-const LARGEST_PROGRAM: u64 = 64 << 20;
+const LARGEST_PROGRAM: u64 = 32 << 20;
 
 /// The description's name in an archive.
 const PROGRAM: &str = "serialized_exported_program.json";
