@@ -11,7 +11,7 @@ use crate::graph::{Dtype, Tensor};
 use crate::task::{Generator, Task, stored_name};
 
 /// Largest JSON file.
-const LARGEST_JSON: u64 = 64 << 20;
+const LARGEST_JSON: u64 = 32 << 20;
 
 /// Largest file of stored tensors.
 const LARGEST_TENSORS: u64 = 1 << 30;

@@ -69,7 +69,7 @@ class Model(nn.Module):
     def forward(self, x):
         n = x.shape[1]
         return (x + torch.arange(n), torch.eye(n) + x[:1], x * torch.ones(n), torch.zeros_like(x) + x, torch.full((n,), 0.25) + x,
-                torch.linspace(0, 1, n) * x, torch.arange(1, 2 * n, 2) + x)
+                torch.linspace(0, n - 1, n) * x, torch.arange(1, 2 * n, 2) + x)
 def get_inputs():
     return [few(3, 6)]
 
