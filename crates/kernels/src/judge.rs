@@ -489,13 +489,12 @@ impl Judge {
         if single && slow {
             timing.warnings.push("the baseline was measured earlier, not in turns".to_owned());
         }
-        // A busy machine only ever adds time, so the fastest call is compared with the fastest
-        // touch; below a round trip neither means much.
+        // A busy machine only ever adds time, so the fastest call, with its round trip, is compared
+        // with the fastest touch without.
         let calls = timing.blocks.iter().flat_map(|block| &block.candidate_nanos);
-        let fastest = calls.copied().min().map_or(f64::INFINITY, |nanos| nanos as f64);
-        let measurable = |floor: &Floor| floor.nanos() > round_trip.low_nanos;
-        let impossible =
-            |floor: &Floor| measurable(floor) && fastest < floor.nanos() * roofline::SLACK;
+        let fastest =
+            calls.copied().min().map_or(f64::INFINITY, |nanos| nanos as f64 + round_trip.low_nanos);
+        let impossible = |floor: &Floor| floor.forbids(fastest, round_trip);
         if impossible(&self.floor) {
             // The machine may have been busy when the floor was measured.
             self.floor = self.floor.lower(self.measure_floor()?);
@@ -512,9 +511,10 @@ impl Judge {
             );
             evaluation.rejection = Some(Rejection { reason: Reason::Impossible, detail });
             evaluation.level = Level::Correct;
+            evaluation.timing = None;
             return Ok(true);
         }
-        if !measurable(&self.floor) {
+        if !self.floor.is_measurable(round_trip) {
             timing.warnings.push("too short for a floor that means something".to_owned());
         }
         evaluation.level = Level::Timed;

@@ -28,7 +28,7 @@ const PEAK_FLOPS: f64 = 4e9;
 
 /// A candidate below this share of the floor is impossible. Caches, and the grain of the clock,
 /// make up to a third of a difference.
-pub(super) const SLACK: f64 = 0.6;
+const SLACK: f64 = 0.6;
 
 /// What a call costs that computes nothing, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,6 +65,18 @@ impl Floor {
             flops_per_second: self.flops_per_second.max(other.flops_per_second),
             ..self
         }
+    }
+
+    /// Whether it is long enough beside a round trip to mean something.
+    #[must_use]
+    pub fn is_measurable(&self, round_trip: RoundTrip) -> bool {
+        self.nanos() > 2.0 * round_trip.low_nanos
+    }
+
+    /// Whether a call that took so long, its round trip included, cannot have done the work.
+    #[must_use]
+    pub fn forbids(&self, nanos: f64, round_trip: RoundTrip) -> bool {
+        self.is_measurable(round_trip) && nanos < self.nanos() * SLACK
     }
 
     /// The larger of both times.
@@ -183,4 +195,24 @@ fn touching(stage: &Stage) -> (String, f64) {
         TOUCH
     );
     (source, bytes as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn far_below_the_floor_is_forbidden_unless_the_floor_means_nothing() {
+        let round_trip = RoundTrip { median_nanos: 30e3, low_nanos: 20e3, high_nanos: 90e3, n: 15 };
+        let floor =
+            |touch_nanos, flops| Floor { bytes: 1e6, touch_nanos, flops, flops_per_second: 1e11 };
+        assert!(floor(1e6, 0.0).forbids(500e3, round_trip));
+        assert!(!floor(1e6, 0.0).forbids(700e3, round_trip));
+        // Arithmetic counts where it takes longer.
+        assert_eq!(floor(1e6, 1e9).nanos(), 1e7);
+        assert!(floor(1e6, 1e9).forbids(5e6, round_trip));
+        assert!(!floor(30e3, 0.0).forbids(1.0, round_trip));
+        let lower = floor(1e6, 1e9).lower(Floor { flops_per_second: 2e11, ..floor(2e6, 1e9) });
+        assert_eq!((lower.touch_nanos, lower.flops_per_second), (1e6, 2e11));
+    }
 }

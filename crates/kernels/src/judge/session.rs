@@ -112,6 +112,7 @@ impl Stage {
         limits: Limits,
         rng: &mut impl Rng,
     ) -> Result<Vec<Showing>, Error> {
+        let _first = sandbox::Favored::this_thread();
         let mut showings: Vec<Showing> = contenders.iter().map(|_| Showing::default()).collect();
         let mut faults: Vec<Option<Fault>> = vec![None; contenders.len()];
         let Stage { given: _, returned, layout, slots, cells, processors, .. } = self;

@@ -154,6 +154,7 @@ impl<'a> Worker<'a> {
         let running = sandbox.begin(&job)?;
         // A process that ended at once shows as such in its first call.
         let _ = running.process().bind(processors);
+        running.process().favor();
         Ok(Worker::of(Host::Inside(running), slot, layout))
     }
 
@@ -174,6 +175,7 @@ impl<'a> Worker<'a> {
         let child = begin(paths)?;
         let process = Process::child(&child).map_err(system("look at a process"))?;
         process.bind(processors).map_err(system("bind a process"))?;
+        process.favor();
         Ok(Worker::of(Host::Peer(child, process), slot, layout))
     }
 

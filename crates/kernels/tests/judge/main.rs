@@ -3,7 +3,6 @@
 mod attacks;
 mod cascade;
 mod common;
-mod zoo;
 
 /// Not a test of its own: sandboxes start here.
 #[test]
