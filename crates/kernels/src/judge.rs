@@ -15,6 +15,7 @@ mod cell;
 mod compare;
 mod compile;
 pub mod expect;
+pub mod known;
 mod layout;
 mod object;
 pub mod peer;
@@ -32,6 +33,7 @@ use rand_chacha::ChaCha8Rng;
 use sandbox::Launcher;
 
 pub use expect::{Expect, Expected, Set, Tolerance};
+pub use known::Known;
 pub use peer::Peer;
 pub use roofline::{Floor, RoundTrip};
 

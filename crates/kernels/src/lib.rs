@@ -12,9 +12,12 @@ pub mod candidate;
 pub mod error;
 pub mod evaluation;
 pub mod graph;
+pub mod inputs;
 pub mod judge;
+pub mod oracle;
 pub mod space;
 pub mod task;
+pub mod tolerance;
 pub mod zoo;
 
 pub use candidate::{Candidate, Language};
@@ -24,3 +27,4 @@ pub use graph::Graph;
 pub use judge::Judge;
 pub use space::Space;
 pub use task::Task;
+pub use tolerance::Tolerances;

@@ -3,6 +3,7 @@
 mod attacks;
 mod cascade;
 mod common;
+mod cost;
 
 /// Not a test of its own: sandboxes start here.
 #[test]
