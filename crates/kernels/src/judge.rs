@@ -15,6 +15,7 @@ mod cell;
 mod compare;
 mod compile;
 pub mod expect;
+pub mod known;
 mod layout;
 mod object;
 pub mod peer;
@@ -32,6 +33,7 @@ use rand_chacha::ChaCha8Rng;
 use sandbox::Launcher;
 
 pub use expect::{Expect, Expected, Set, Tolerance};
+pub use known::Known;
 pub use peer::Peer;
 pub use roofline::{Floor, RoundTrip};
 
@@ -480,7 +482,7 @@ impl Judge {
             blocks,
             &self.base_name,
             self.floor.nanos(),
-            round_trip.low_nanos,
+            round_trip.least_nanos,
             self.options.seed,
         );
         let Some(mut timing) = timing else { return Ok(true) };
@@ -489,13 +491,14 @@ impl Judge {
         if single && slow {
             timing.warnings.push("the baseline was measured earlier, not in turns".to_owned());
         }
-        // A busy machine only ever adds time, so the fastest call is compared with the fastest
-        // touch; below a round trip neither means much.
+        // A busy machine only ever adds time, so the fastest call, with its round trip, is compared
+        // with the fastest touch without.
         let calls = timing.blocks.iter().flat_map(|block| &block.candidate_nanos);
-        let fastest = calls.copied().min().map_or(f64::INFINITY, |nanos| nanos as f64);
-        let measurable = |floor: &Floor| floor.nanos() > round_trip.low_nanos;
-        let impossible =
-            |floor: &Floor| measurable(floor) && fastest < floor.nanos() * roofline::SLACK;
+        let fastest = calls
+            .copied()
+            .min()
+            .map_or(f64::INFINITY, |nanos| nanos as f64 + round_trip.least_nanos);
+        let impossible = |floor: &Floor| floor.forbids(fastest, round_trip);
         if impossible(&self.floor) {
             // The machine may have been busy when the floor was measured.
             self.floor = self.floor.lower(self.measure_floor()?);
@@ -512,9 +515,10 @@ impl Judge {
             );
             evaluation.rejection = Some(Rejection { reason: Reason::Impossible, detail });
             evaluation.level = Level::Correct;
+            evaluation.timing = None;
             return Ok(true);
         }
-        if !measurable(&self.floor) {
+        if !self.floor.is_measurable(round_trip) {
             timing.warnings.push("too short for a floor that means something".to_owned());
         }
         evaluation.level = Level::Timed;
@@ -573,7 +577,7 @@ impl Judge {
             blocks,
             &peer.name,
             self.floor.nanos(),
-            self.round_trip.low_nanos,
+            self.round_trip.least_nanos,
             self.options.seed,
         );
         Ok(Ok(timing.expect("each block has calls of both")))
@@ -632,12 +636,19 @@ fn note(evaluation: &mut Evaluation, found: Found) -> bool {
     rejected
 }
 
-/// Times with the empty round trip taken off, never zero. Its low quantile is what is certain:
-/// more than a call's own overhead must never be taken off, however busy the machine was.
+/// Times with the empty round trip taken off: its least, and never more than half of a time. More
+/// than a call's own overhead must not be taken off, however busy the machine was when that was
+/// measured; what is left of it shows as a warning on short calls.
 fn net(round_trip: &RoundTrip, calls: &[worker::Call]) -> Vec<u64> {
-    let empty = round_trip.low_nanos as u64;
+    let empty = round_trip.least_nanos as u64;
     let nanos = |call: &worker::Call| u64::try_from(call.elapsed.as_nanos()).unwrap_or(u64::MAX);
-    calls.iter().map(|call| nanos(call).saturating_sub(empty).max(1)).collect()
+    calls
+        .iter()
+        .map(|call| {
+            let nanos = nanos(call);
+            (nanos - empty.min(nanos / 2)).max(1)
+        })
+        .collect()
 }
 
 fn draw(stage: &Stage, kind: usize, rng: &mut impl Rng) -> Result<Set, Error> {

@@ -198,15 +198,24 @@ fn bounds(sets: &[Set], errors: &[f64], factor: f64) -> Vec<Tolerance> {
         .collect()
 }
 
-/// Calls `each` with every element's index and scale.
-fn each_scale(array: &Array, mut each: impl FnMut(usize, f64)) {
+/// Elements that share a scale, and the root mean square of each such row.
+#[must_use]
+pub fn row_scales(array: &Array) -> (usize, Vec<f64>) {
     let last = array.shape.last().copied().unwrap_or(1);
     let n_row = if last >= LONG_ROW { last } else { array.values.len().max(1) };
-    for (row_idx, row) in array.values.chunks(n_row).enumerate() {
+    let rows = array.values.chunks(n_row).map(|row| {
         let finite = row.iter().filter(|value| value.is_finite());
         let (n, squares) =
             finite.fold((0usize, 0.0), |(n, sum), value| (n + 1, sum + value * value));
-        let rms = (squares / n.max(1) as f64).sqrt();
+        (squares / n.max(1) as f64).sqrt()
+    });
+    (n_row, rows.collect())
+}
+
+/// Calls `each` with every element's index and scale.
+fn each_scale(array: &Array, mut each: impl FnMut(usize, f64)) {
+    let (n_row, scales) = row_scales(array);
+    for (row_idx, (row, rms)) in array.values.chunks(n_row).zip(scales).enumerate() {
         for (idx, value) in row.iter().enumerate() {
             let size = if value.is_finite() { value.abs() } else { 0.0 };
             each(row_idx * n_row + idx, size.max(rms));

@@ -57,23 +57,36 @@ pub(super) struct Comparison {
 struct Tally<'a> {
     expected: &'a Expected,
     worst: f64,
+    /// End of the row that `scale` belongs to: elements come in order, and a division for each
+    /// would cost more than all the rest.
+    row_end: usize,
+    scale: f64,
     n_wrong: u64,
     n_unwritten: u64,
     first: Option<(usize, f64)>,
 }
 
 impl Tally<'_> {
-    fn limit(&self, at: usize) -> f64 {
+    /// As [`Expected::limit`], for elements in order.
+    fn limit(&mut self, at: usize, want: f64) -> f64 {
         match &self.expected.tolerance {
             Tolerance::All(limit) => *limit,
             Tolerance::Each(limits) => limits[at],
+            Tolerance::Scaled { relative, absolute, n_row, scales } => {
+                if at >= self.row_end {
+                    self.row_end = (at / n_row + 1) * n_row;
+                    self.scale = scales[at / n_row];
+                }
+                let own = if want.is_finite() { want.abs() } else { 0.0 };
+                relative * own.max(self.scale) + absolute
+            }
         }
     }
 
     /// `largest` is the type's largest finite number: what is expected beyond it must overflow.
     fn element(&mut self, at: usize, got: f64, poisoned: bool, largest: f64) {
         let want = self.expected.values[at];
-        let limit = self.limit(at);
+        let limit = self.limit(at, want);
         let error = (got - want).abs();
         if error <= self.worst * limit {
             return;
@@ -83,7 +96,7 @@ impl Tally<'_> {
             || (got.is_infinite() && want.abs() > largest && got.signum() == want.signum());
         // What is not finite has no error to measure.
         let near = error.is_finite() && error <= limit;
-        if poisoned && !(same && !got.is_nan()) {
+        if poisoned && (!same || got.is_nan()) {
             self.n_unwritten += 1;
         } else if same {
             return;
@@ -107,7 +120,15 @@ pub(super) fn compare(
 ) -> Comparison {
     let n = tensor.n_elements();
     let width = tensor.dtype.size_bytes();
-    let mut tally = Tally { expected, worst: 0.0, n_wrong: 0, n_unwritten: 0, first: None };
+    let mut tally = Tally {
+        expected,
+        worst: 0.0,
+        row_end: 0,
+        scale: 0.0,
+        n_wrong: 0,
+        n_unwritten: 0,
+        first: None,
+    };
     let mut piece = vec![0; PIECE];
     let mut done = 0;
     while done < n {
@@ -119,7 +140,7 @@ pub(super) fn compare(
     }
     let rejection = tally.first.map(|(at, got)| {
         let off = tally.n_wrong + tally.n_unwritten;
-        let (want, limit) = (expected.values[at], tally.limit(at));
+        let (want, limit) = (expected.values[at], expected.limit(at));
         let reason = if tally.n_wrong > 0 { Reason::Wrong } else { Reason::Unwritten };
         let detail = if tally.n_wrong > 0 {
             format!(
@@ -183,6 +204,31 @@ mod tests {
     #[test]
     fn within_the_tolerance_the_largest_share_of_it_is_told() {
         assert_eq!(check(&[1.25, 2.0, -3.0], &[1.0, 2.0, -3.0]), (0.5, None));
+    }
+
+    #[test]
+    fn limits_in_proportion_follow_rows() {
+        let values = vec![1.0, 2.0, -3.0, f64::INFINITY, 0.5];
+        let tolerance = Tolerance::Scaled {
+            relative: 0.1,
+            absolute: 0.01,
+            n_row: 2,
+            scales: vec![4.0, 1.0, 0.0],
+        };
+        let expected = Expected { values: values.clone(), tolerance };
+        let mut tally = Tally {
+            expected: &expected,
+            worst: 0.0,
+            row_end: 0,
+            scale: 0.0,
+            n_wrong: 0,
+            n_unwritten: 0,
+            first: None,
+        };
+        for (at, want) in [0.41, 0.41, 0.31, 0.11, 0.06].into_iter().enumerate() {
+            assert!((tally.limit(at, values[at]) - want).abs() < 1e-12, "{at}");
+            assert_eq!(tally.limit(at, values[at]), expected.limit(at));
+        }
     }
 
     #[test]

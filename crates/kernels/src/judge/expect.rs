@@ -58,6 +58,33 @@ pub enum Tolerance {
     All(f64),
     /// One for each element.
     Each(Vec<f64>),
+    /// In proportion to an element's size, or to its row's where that is larger.
+    Scaled {
+        /// The proportion.
+        relative: f64,
+        /// What is added.
+        absolute: f64,
+        /// Elements of a row.
+        n_row: usize,
+        /// Size of each row.
+        scales: Vec<f64>,
+    },
+}
+
+impl Expected {
+    /// Largest error allowed of an element.
+    #[must_use]
+    pub fn limit(&self, at: usize) -> f64 {
+        match &self.tolerance {
+            Tolerance::All(limit) => *limit,
+            Tolerance::Each(limits) => limits[at],
+            Tolerance::Scaled { relative, absolute, n_row, scales } => {
+                let value = self.values[at].abs();
+                let own = if value.is_finite() { value } else { 0.0 };
+                relative * own.max(scales[at / n_row]) + absolute
+            }
+        }
+    }
 }
 
 impl Set {
@@ -68,6 +95,7 @@ impl Set {
         let expected = self.expected.iter().map(|one| match &one.tolerance {
             Tolerance::All(_) => one.values.len() * 8,
             Tolerance::Each(each) => (one.values.len() + each.len()) * 8,
+            Tolerance::Scaled { scales, .. } => (one.values.len() + scales.len()) * 8,
         });
         given + expected.sum::<usize>()
     }

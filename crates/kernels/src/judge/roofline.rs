@@ -26,16 +26,21 @@ const N_OTHERS: usize = 6;
 /// Operations of one call of the arithmetic: a few dozen milliseconds.
 const PEAK_FLOPS: f64 = 4e9;
 
+/// A floor below this many round trips is lost in the noise of waking up.
+const MEASURABLE: f64 = 10.0;
+
 /// A candidate below this share of the floor is impossible. Caches, and the grain of the clock,
 /// make up to a third of a difference.
-pub(super) const SLACK: f64 = 0.6;
+const SLACK: f64 = 0.6;
 
 /// What a call costs that computes nothing, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RoundTrip {
     /// Median.
     pub median_nanos: f64,
-    /// 5 % quantile, taken off every measured time.
+    /// The least, taken off every measured time.
+    pub least_nanos: f64,
+    /// 5 % quantile.
     pub low_nanos: f64,
     /// 95 % quantile.
     pub high_nanos: f64,
@@ -65,6 +70,18 @@ impl Floor {
             flops_per_second: self.flops_per_second.max(other.flops_per_second),
             ..self
         }
+    }
+
+    /// Whether it is long enough beside a round trip to mean something.
+    #[must_use]
+    pub fn is_measurable(&self, round_trip: RoundTrip) -> bool {
+        self.nanos() > MEASURABLE * round_trip.least_nanos
+    }
+
+    /// Whether a call that took so long, its round trip included, cannot have done the work.
+    #[must_use]
+    pub fn forbids(&self, nanos: f64, round_trip: RoundTrip) -> bool {
+        self.is_measurable(round_trip) && nanos < self.nanos() * SLACK
     }
 
     /// The larger of both times.
@@ -124,6 +141,7 @@ pub(super) fn round_trip(
     let at = |q| quantile(&times, q).expect("measured");
     Ok(RoundTrip {
         median_nanos: at(0.5),
+        least_nanos: at(0.0),
         low_nanos: at(0.05),
         high_nanos: at(0.95),
         n: times.len(),
@@ -144,7 +162,7 @@ pub(super) fn floor(
     let calls = (N_OTHERS, n_threads);
     let net = |times: Vec<f64>| {
         let least = times.into_iter().fold(f64::INFINITY, f64::min);
-        (least - round_trip.low_nanos).max(0.0)
+        (least - round_trip.least_nanos).max(0.0)
     };
     // Where there is little to touch, starting a second thread costs more than it gains.
     let alone = net(times(stage, &program, set, (N_OTHERS, 1), limits, rng)?);
@@ -183,4 +201,30 @@ fn touching(stage: &Stage) -> (String, f64) {
         TOUCH
     );
     (source, bytes as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn far_below_the_floor_is_forbidden_unless_the_floor_means_nothing() {
+        let round_trip = RoundTrip {
+            median_nanos: 30e3,
+            least_nanos: 20e3,
+            low_nanos: 21e3,
+            high_nanos: 90e3,
+            n: 15,
+        };
+        let floor =
+            |touch_nanos, flops| Floor { bytes: 1e6, touch_nanos, flops, flops_per_second: 1e11 };
+        assert!(floor(1e6, 0.0).forbids(500e3, round_trip));
+        assert!(!floor(1e6, 0.0).forbids(700e3, round_trip));
+        // Arithmetic counts where it takes longer.
+        assert_eq!(floor(1e6, 1e9).nanos(), 1e7);
+        assert!(floor(1e6, 1e9).forbids(5e6, round_trip));
+        assert!(!floor(150e3, 0.0).forbids(1.0, round_trip));
+        let lower = floor(1e6, 1e9).lower(Floor { flops_per_second: 2e11, ..floor(2e6, 1e9) });
+        assert_eq!((lower.touch_nanos, lower.flops_per_second), (1e6, 2e11));
+    }
 }

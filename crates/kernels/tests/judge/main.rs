@@ -3,7 +3,8 @@
 mod attacks;
 mod cascade;
 mod common;
-mod zoo;
+mod cost;
+mod torch;
 
 /// Not a test of its own: sandboxes start here.
 #[test]
