@@ -10,21 +10,36 @@
 
 pub mod archive;
 pub mod candidate;
+pub mod court;
+pub mod emit;
 pub mod error;
 pub mod evaluation;
 pub mod evaluator;
+pub mod expectation;
 pub mod export;
 pub mod graph;
+pub mod inputs;
+pub mod judge;
+pub mod loops;
+pub mod lower;
+pub mod oracle;
+pub mod plan;
 pub mod propose;
 pub mod queue;
 pub mod report;
+pub mod schedules;
 pub mod search;
 pub mod space;
+pub mod suite;
 pub mod task;
+pub mod tolerance;
+pub mod zoo;
 
 pub use candidate::{Candidate, Language};
 pub use error::Error;
 pub use evaluation::Evaluation;
 pub use graph::Graph;
+pub use judge::Judge;
 pub use space::Space;
 pub use task::Task;
+pub use tolerance::Tolerances;

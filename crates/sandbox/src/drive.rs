@@ -92,24 +92,62 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), Error> {
     fd::pipe().map_err(system("make a pipe"))
 }
 
-impl Drive<'_> {
-    /// Sends the request with fresh streams and stays until the command's process has ended.
-    pub(crate) fn run(self, request: &Request) -> Result<Driven, Error> {
+/// Our ends of the streams of a command that was asked for.
+#[derive(Debug)]
+pub(crate) struct Pipes {
+    started: Instant,
+    input: OwnedFd,
+    outputs: [OwnedFd; 2],
+}
+
+impl Pipes {
+    /// Sends the request with fresh streams and `more` descriptors.
+    pub(crate) fn ask(
+        control: BorrowedFd<'_>,
+        request: &Request,
+        more: &[BorrowedFd<'_>],
+    ) -> Result<Pipes, Error> {
         let started = Instant::now();
         let ((input_end, input), (output, output_end), (errors, errors_end)) =
             (pipe()?, pipe()?, pipe()?);
         for ours in [&input, &output, &errors] {
             fd::set_nonblocking(ours.as_fd()).map_err(system("set up a pipe"))?;
         }
-        let theirs = [input_end.as_fd(), output_end.as_fd(), errors_end.as_fd()];
-        wire::send(self.control, request, &theirs).map_err(|_| gone())?;
-        drop((input_end, output_end, errors_end));
+        let mut theirs = vec![input_end.as_fd(), output_end.as_fd(), errors_end.as_fd()];
+        theirs.extend_from_slice(more);
+        wire::send(control, request, &theirs).map_err(|_| gone())?;
+        Ok(Pipes { started, input, outputs: [output, errors] })
+    }
+}
+
+/// Waits until the command that was asked for exists, and gives what stands for its process.
+pub(crate) fn await_start(control: BorrowedFd<'_>) -> Result<OwnedFd, Error> {
+    match wire::receive::<Reply>(control) {
+        Ok(Some((Reply::Started { .. }, fds))) => fds
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::Broken("a command came without its process".to_owned())),
+        Ok(Some((other, _))) => Err(Error::Broken(format!("unexpected answer {other:?}"))),
+        Ok(None) | Err(_) => Err(gone()),
+    }
+}
+
+impl Drive<'_> {
+    /// Sends the request with fresh streams and stays until the command's process has ended.
+    pub(crate) fn run(self, request: &Request) -> Result<Driven, Error> {
+        let pipes = Pipes::ask(self.control, request, &[])?;
+        self.follow(pipes)
+    }
+
+    /// Stays until the command's process has ended, which is killed at the wall limit from now.
+    pub(crate) fn follow(self, pipes: Pipes) -> Result<Driven, Error> {
+        let Pipes { started, input, outputs } = pipes;
         let mut streams =
-            [output, errors].map(|pipe| Stream { pipe: Some(pipe), output: Output::default() });
+            outputs.map(|pipe| Stream { pipe: Some(pipe), output: Output::default() });
         let mut input = Some(input);
         let mut written = 0;
         let mut buffer = vec![0; 64 * 1024];
-        let mut deadline = started + self.wall;
+        let mut deadline = Instant::now() + self.wall;
         let mut killed = None;
         let mut dying = false;
         let status = loop {

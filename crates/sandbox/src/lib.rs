@@ -6,7 +6,7 @@
 //! records [`Event`]s that the programs inside can neither see nor change.
 //!
 //! Modules in reading order: what may be asked ([`policy`]), what comes back ([`outcome`],
-//! [`event`]), how it is asked ([`Sandbox`]), how Linux is made to do it (`linux`).
+//! [`event`]), how it is asked ([`Sandbox`]), memory in common ([`shared`]), how Linux is made to do it (`linux`).
 
 mod drive;
 pub mod error;
@@ -17,10 +17,12 @@ mod observe;
 pub mod outcome;
 pub mod policy;
 mod sandbox;
+pub mod shared;
 
 pub use error::Error;
 pub use event::{Event, EventKind};
 pub use launcher::{Launcher, launch_if_requested};
+pub use linux::process::{Process, processors};
 pub use outcome::{Ending, Outcome};
 pub use policy::Policy;
-pub use sandbox::{Canceller, Evidence, Sandbox, probe};
+pub use sandbox::{Canceller, Evidence, Job, Running, Sandbox, probe};

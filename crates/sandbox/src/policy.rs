@@ -69,6 +69,9 @@ pub struct Policy {
     pub limits: Limits,
     /// Network inside.
     pub network: Network,
+    /// System calls of the commands.
+    #[serde(default)]
+    pub calls: Calls,
     /// What is recorded.
     pub watch: Watch,
     /// Protections without which nothing may run.
@@ -116,6 +119,19 @@ pub enum Network {
     None,
     /// The sandbox's own loopback is up.
     Loopback,
+}
+
+/// Which system calls commands may make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Calls {
+    /// What ordinary programs need: files, processes, threads, signals, sockets.
+    #[default]
+    Programs,
+    /// What a statically linked program needs that only computes: memory, threads of its own and
+    /// waiting for them. No new process, no other program after the first, no file, no socket. What
+    /// is attempted is recorded, and fails.
+    Computation,
 }
 
 /// Limits on every command, or, where it says so, on the sandbox.
@@ -241,6 +257,7 @@ impl Policy {
             cwd: "/tmp".into(),
             limits: Limits::default(),
             network: Network::None,
+            calls: Calls::Programs,
             watch: Watch::default(),
             required: Protection::ALL.to_vec(),
         }

@@ -1,21 +1,22 @@
 //! The sandbox as its user sees it.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::drive::{Drive, Driven, Killed};
+use crate::drive::{self, Drive, Driven, Killed, Pipes};
 use crate::error::Error;
 use crate::event::{Event, Manifest};
 use crate::launcher::{Launcher, MARKER};
 use crate::linux::fd;
+use crate::linux::process::Process;
 use crate::linux::supervisor::{Parts, Supervisor};
 use crate::linux::wire::{self, Built, ProbeReport, Reply, Request, Run, Setup};
 use crate::observe;
 use crate::outcome::{Command, Ending, Enforced, Outcome, Status};
-use crate::policy::{Policy, Protection, Watch};
+use crate::policy::{Calls, Policy, Protection, Watch};
 
 /// How long the self-observation may take.
 const PROBE: Duration = Duration::from_secs(30);
@@ -131,10 +132,16 @@ impl Sandbox {
             argv: command.argv.clone(),
             cwd: command.cwd.clone().unwrap_or_else(|| self.policy.cwd.clone()),
             notify: self.notify,
+            program: false,
         };
         self.supervisor.begin_command()?;
         let limit = self.policy.limits.output_bytes;
         let driven = self.drive(&Request::Run(run), &command.stdin, wall, limit, &mut |_| false);
+        self.conclude(driven)
+    }
+
+    /// Looks at what a command left.
+    fn conclude(&mut self, driven: Result<Driven, Error>) -> Result<Outcome, Error> {
         let mut ended = self.supervisor.end_command()?;
         let asked = Instant::now();
         // What was about to end when the command did is nothing that was left running.
@@ -156,6 +163,30 @@ impl Sandbox {
             wall: driven.wall,
             background: ended.background,
         })
+    }
+
+    /// Starts a program and returns at once: the caller watches it, stops it, lets it go on.
+    ///
+    /// Its end has to be asked for by [`Running::finish`]. A program that only computes
+    /// ([`Calls::Computation`]) is one process, so its address space is its limit; the watchdog,
+    /// which would disturb what is timed, then rests.
+    pub fn begin(&mut self, job: &Job<'_>) -> Result<Running<'_>, Error> {
+        let run = Run {
+            argv: job.argv.clone(),
+            cwd: self.policy.cwd.clone(),
+            notify: self.notify,
+            program: true,
+        };
+        if self.policy.calls == Calls::Programs {
+            self.supervisor.begin_command()?;
+        }
+        let control = self.control.as_ref().expect("open until the sandbox ends").as_fd();
+        let mut fds = vec![job.program];
+        fds.extend_from_slice(&job.fds);
+        let pipes = Pipes::ask(control, &Request::Run(run), &fds)?;
+        let process = drive::await_start(control)?;
+        let process = Process::of(process).map_err(system("look at a process"))?;
+        Ok(Running { sandbox: self, pipes: Some(pipes), process })
     }
 
     /// Everything seen since the last call, in order, file changes flushed.
@@ -268,6 +299,67 @@ impl Sandbox {
             resident_bytes,
             killed: ExitStatus::from_raw(driven.status).signal() == Some(libc::SIGKILL),
         })
+    }
+}
+
+/// A program to start and watch.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The program, in a file that nobody can write any more; see
+    /// [`shared::program`](crate::shared::program).
+    pub program: BorrowedFd<'a>,
+    /// Its arguments, from its name on.
+    pub argv: Vec<String>,
+    /// What it finds as descriptors 3 and up; at most 8.
+    pub fds: Vec<BorrowedFd<'a>>,
+}
+
+/// A program that runs while its caller watches. Killed when dropped.
+#[derive(Debug)]
+pub struct Running<'a> {
+    sandbox: &'a mut Sandbox,
+    /// `None` once finished.
+    pipes: Option<Pipes>,
+    process: Process,
+}
+
+impl Running<'_> {
+    /// Its process, to be stopped and looked at.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Waits for its end, and kills it when it has not come by then.
+    pub fn finish(mut self, wall: Duration) -> Result<Outcome, Error> {
+        self.end(wall)
+    }
+
+    fn end(&mut self, wall: Duration) -> Result<Outcome, Error> {
+        let pipes = self.pipes.take().expect("finished once");
+        // What is stopped cannot end.
+        let _ = self.process.resume();
+        let sandbox = &mut *self.sandbox;
+        let drive = Drive {
+            control: sandbox.control.as_ref().expect("open until the sandbox ends").as_fd(),
+            cancel: sandbox.cancel.as_fd(),
+            stdin: &[],
+            wall,
+            output_bytes: sandbox.policy.limits.output_bytes,
+            leftovers: &mut sandbox.leftovers,
+            enough: &mut |_| false,
+        };
+        let driven = drive.follow(pipes);
+        sandbox.conclude(driven)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if self.pipes.is_some() {
+            // A failure shows at the sandbox's next command.
+            let _ = self.end(Duration::ZERO);
+        }
     }
 }
 

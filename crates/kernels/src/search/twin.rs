@@ -68,6 +68,7 @@ impl Twin {
         let node =
             Node { op: "aten.relu.default".to_owned(), arguments, outputs: vec![tensor("y")] };
         Task {
+            stored: Default::default(),
             format: FORMAT,
             name: format!("twin:{}", self.name),
             summary: "a scripted landscape; nothing is compiled or measured".to_owned(),

@@ -4,13 +4,13 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use super::call::{c_path, exit_now};
 use super::wire::{self, Announcement, Run};
 use super::{call, fd, ids, limits, probe, seccomp};
-use crate::policy::Policy;
+use crate::policy::{Calls, Policy};
 
 /// Exit code when the confinement itself failed: nothing was executed.
 pub(crate) const CONFINEMENT_FAILED: i32 = 125;
@@ -22,26 +22,28 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 pub(super) fn execute(
     policy: &Policy,
     announcements: BorrowedFd<'_>,
-    streams: [OwnedFd; 3],
+    fds: Vec<OwnedFd>,
     run: &Run,
 ) -> ! {
     let program = run.argv.first().map_or("", String::as_str);
-    if let Err(error) = detach(streams) {
-        fail(CONFINEMENT_FAILED, program, &error);
-    }
+    let Given { announcements, file } = match detach(announcements, fds, run.program) {
+        Ok(given) => given,
+        Err(error) => fail(CONFINEMENT_FAILED, program, &error),
+    };
     if let Err(error) = std::env::set_current_dir(&run.cwd) {
         fail(126, &run.cwd.to_string_lossy(), &error);
     }
-    let path = look_up(policy, program);
+    let path = if file.is_some() { program.to_owned() } else { look_up(policy, program) };
     let announcement = Announcement {
         path: path.clone(),
         argv: run.argv.clone(),
         cwd: run.cwd.to_string_lossy().into_owned(),
     };
-    if let Err(error) = confine(policy, announcements, run.notify, &announcement) {
+    let confined = confine(policy, policy.calls, announcements.as_fd(), run.notify, &announcement);
+    if let Err(error) = confined {
         fail(CONFINEMENT_FAILED, program, &error);
     }
-    let error = replace(policy, &path, &run.argv);
+    let error = replace(policy, file.as_ref().map(AsFd::as_fd), &path, &run.argv);
     fail(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }, program, &error)
 }
 
@@ -49,12 +51,15 @@ pub(super) fn execute(
 pub(super) fn observe(
     policy: &Policy,
     announcements: BorrowedFd<'_>,
-    streams: [OwnedFd; 3],
+    fds: Vec<OwnedFd>,
     run: &Run,
 ) -> ! {
     let announcement = Announcement { path: "/".to_owned(), argv: Vec::new(), cwd: "/".to_owned() };
-    let confined =
-        detach(streams).and_then(|()| confine(policy, announcements, run.notify, &announcement));
+    // It looks at files, as no computation may.
+    let confined = detach(announcements, fds, false).and_then(|given| {
+        let announcements = given.announcements.as_fd();
+        confine(policy, Calls::Programs, announcements, run.notify, &announcement)
+    });
     if let Err(error) = confined {
         fail(CONFINEMENT_FAILED, "probe", &error);
     }
@@ -67,20 +72,34 @@ pub(super) fn observe(
     }
 }
 
-fn detach(streams: [OwnedFd; 3]) -> io::Result<()> {
+/// What stays open beside the streams until the exec.
+struct Given {
+    announcements: OwnedFd,
+    /// The program, where it is given as a file.
+    file: Option<OwnedFd>,
+}
+
+/// Puts the streams at 0, 1 and 2, and what else the command is given at 3 and up.
+fn detach(announcements: BorrowedFd<'_>, fds: Vec<OwnedFd>, program: bool) -> io::Result<Given> {
     call::new_session()?;
     call::reset_signals()?;
-    // The originals are above 2, so no duplicate overwrites one that is still needed.
-    for (stream, to) in streams.iter().zip(0..) {
-        fd::duplicate_to(stream.as_fd(), to)?;
+    // All are first moved out of the way of each other.
+    let announcements = fd::duplicate_high(announcements)?;
+    let mut high: Vec<OwnedFd> =
+        fds.iter().map(|fd| fd::duplicate_high(fd.as_fd())).collect::<io::Result<_>>()?;
+    drop(fds);
+    let file = (program && high.len() > 3).then(|| high.remove(3));
+    call::close_on_exec_from(3)?;
+    for (fd, to) in high.iter().zip(0..) {
+        fd::duplicate_to(fd.as_fd(), to)?;
     }
-    drop(streams);
-    call::close_on_exec_from(3)
+    Ok(Given { announcements, file })
 }
 
 /// Limits, no capabilities, and the filter; the listener goes to the supervisor.
 fn confine(
     policy: &Policy,
+    calls: Calls,
     announcements: BorrowedFd<'_>,
     notify: bool,
     announcement: &Announcement,
@@ -89,8 +108,10 @@ fn confine(
     limits::apply(&policy.limits)?;
     // Nobody answers for this process until the announcement has arrived.
     let packet = wire::Packet::of(announcement)?;
-    if let Some(listener) = seccomp::install(notify)? {
+    if let Some(listener) = seccomp::install(calls, notify)? {
         packet.send(announcements, &[listener.as_fd()])?;
+        // Closed by the exec; closing it here would ask the kernel more than every filter allows.
+        std::mem::forget(listener);
     }
     Ok(())
 }
@@ -113,7 +134,12 @@ fn executable(path: &Path) -> bool {
     unsafe { libc::access(path.as_ptr(), libc::X_OK) == 0 }
 }
 
-fn replace(policy: &Policy, path: &str, argv: &[String]) -> io::Error {
+fn replace(
+    policy: &Policy,
+    file: Option<BorrowedFd<'_>>,
+    path: &str,
+    argv: &[String],
+) -> io::Error {
     let strings = |texts: Vec<Vec<u8>>| -> Option<Vec<CString>> {
         texts.into_iter().map(|text| CString::new(text).ok()).collect()
     };
@@ -129,7 +155,24 @@ fn replace(policy: &Policy, path: &str, argv: &[String]) -> io::Error {
     };
     let (argv, envp) = (pointers(&arguments), pointers(&env));
     // SAFETY: both arrays end with a null pointer and their strings are live.
-    unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+    unsafe {
+        match file {
+            Some(file) => {
+                let empty = c"".as_ptr();
+                libc::syscall(
+                    libc::SYS_execveat,
+                    file.as_raw_fd(),
+                    empty,
+                    argv.as_ptr(),
+                    envp.as_ptr(),
+                    libc::AT_EMPTY_PATH,
+                );
+            }
+            None => {
+                libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr());
+            }
+        }
+    }
     io::Error::last_os_error()
 }
 

@@ -11,7 +11,10 @@ use std::time::Duration;
 use super::call::{c_path, check};
 
 /// Most descriptors in one message.
-const MOST_DESCRIPTORS: usize = 8;
+const MOST_DESCRIPTORS: usize = 12;
+
+/// First number that [`duplicate_high`] may give.
+const FIRST_HIGH: libc::c_int = 64;
 
 /// Takes ownership of a descriptor that a system call has just returned.
 pub(super) fn owned(raw: libc::c_long) -> OwnedFd {
@@ -26,9 +29,16 @@ pub(super) fn duplicate(raw: RawFd) -> io::Result<OwnedFd> {
     check(i64::from(unsafe { libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, 3) })).map(owned)
 }
 
+/// Duplicates a descriptor to a number above those that commands are given.
+pub(super) fn duplicate_high(from: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: plain system call on an open descriptor.
+    let raw = unsafe { libc::fcntl(from.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST_HIGH) };
+    check(i64::from(raw)).map(owned)
+}
+
 /// Makes `to` refer to what `from` does, open across exec.
 pub(super) fn duplicate_to(from: BorrowedFd<'_>, to: RawFd) -> io::Result<()> {
-    // SAFETY: both are numbers; replacing `to` (0, 1, 2) is the purpose.
+    // SAFETY: both are numbers; replacing `to` is the purpose.
     check(i64::from(unsafe { libc::dup2(from.as_raw_fd(), to) })).map(drop)
 }
 

@@ -167,7 +167,8 @@ impl Init {
             Request::Run(run) => self.start(fds, &run, false),
             Request::Probe { notify } => {
                 let cwd = self.policy.cwd.clone();
-                self.start(fds, &Run { argv: Vec::new(), cwd, notify }, true)
+                let run = Run { argv: Vec::new(), cwd, notify, program: false };
+                self.start(fds, &run, true)
             }
             Request::Kill => {
                 self.kill_command();
@@ -178,8 +179,9 @@ impl Init {
 
     /// Starts a command, or the self-observation in its place.
     fn start(&mut self, fds: Vec<OwnedFd>, run: &Run, observe: bool) -> io::Result<()> {
-        let streams = <[OwnedFd; 3]>::try_from(fds)
-            .map_err(|_| io::Error::other("a command lacks its streams"))?;
+        if fds.len() < 3 {
+            return Err(io::Error::other("a command lacks its streams"));
+        }
         self.before = procfs::processes(Path::new("/proc"))
             .into_iter()
             .filter(|process| process.pid != 1)
@@ -189,12 +191,14 @@ impl Init {
         if pid == 0 {
             let announcements = self.announcements.as_fd();
             if observe {
-                child::observe(&self.policy, announcements, streams, run);
+                child::observe(&self.policy, announcements, fds, run);
             }
-            child::execute(&self.policy, announcements, streams, run);
+            child::execute(&self.policy, announcements, fds, run);
         }
         self.main = Some(pid);
-        wire::send(self.control.as_fd(), &Reply::Started { pid }, &[])
+        // Not reaped yet, so the number is still its own.
+        let process = call::pidfd(pid)?;
+        wire::send(self.control.as_fd(), &Reply::Started { pid }, &[process.as_fd()])
     }
 
     /// Kills the running command and everything it started, also what left its session.

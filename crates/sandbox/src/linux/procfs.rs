@@ -51,6 +51,11 @@ pub(crate) fn processes(proc: &Path) -> Vec<Stat> {
     found
 }
 
+/// The state letter in a `stat` file, of a process or a thread.
+pub(crate) fn parse_state(text: &str) -> Option<char> {
+    text.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
 /// One `stat` file; `None` when the process is gone.
 pub(crate) fn stat(path: &Path) -> Option<Stat> {
     parse_stat(&fs::read_to_string(path).ok()?)

@@ -17,7 +17,7 @@ use super::versions::{self, Versions};
 use super::wire::Announcement;
 use crate::event::{Blob, Event, EventKind, ExecutedFile, FileChange, FileState, Manifest};
 use crate::outcome::Process;
-use crate::policy::{Policy, Watch};
+use crate::policy::{Calls, Policy, Watch};
 
 /// More events than this between two calls of the harness are not kept; the loss is an event.
 const MOST_EVENTS: usize = 500_000;
@@ -66,6 +66,8 @@ pub(super) struct State {
     pub(super) env_names: Vec<String>,
     pub(super) policy_env: Vec<(String, String)>,
     pub(super) resident_limit: u64,
+    /// Whether a command may execute nothing but its own program.
+    pub(super) one_program: bool,
     /// Whether a command is running, and whether its memory was too much.
     pub(super) running: bool,
     pub(super) memory_limit: bool,
@@ -133,6 +135,7 @@ impl State {
             env_names: watch.env,
             policy_env: policy.env.clone().into_iter().collect(),
             resident_limit: policy.limits.resident_bytes,
+            one_program: policy.calls == Calls::Computation,
             running: false,
             memory_limit: false,
             anonymous_files: false,

@@ -287,6 +287,10 @@ fn handle(state: &mut State, index: usize) {
 }
 
 fn decide(state: &mut State, index: usize, call: &Notification) -> Answer {
+    let exec = matches!(call.call, libc::SYS_execve | libc::SYS_execveat);
+    if state.one_program && !(exec && state.listeners[index].first.is_some()) {
+        return state.denied(call);
+    }
     match call.call {
         libc::SYS_execve | libc::SYS_execveat => {
             let first = state.listeners[index].first.take();

@@ -24,7 +24,8 @@ pub(crate) struct Setup {
 /// Harness to first process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
-    /// Run a command. Descriptors: its stdin, stdout, stderr.
+    /// Run a command. Descriptors: its stdin, stdout, stderr, then its program where
+    /// [`Run::program`] says so, then what it finds as 3 and up.
     Run(Run),
     /// Run the self-observation in place of a command. Descriptors likewise.
     Probe {
@@ -44,6 +45,9 @@ pub(crate) struct Run {
     pub(crate) cwd: PathBuf,
     /// Whether to ask for seccomp notifications.
     pub(crate) notify: bool,
+    /// Whether a descriptor, not a path, says what to execute.
+    #[serde(default)]
+    pub(crate) program: bool,
 }
 
 /// Launcher or first process to harness.
@@ -58,7 +62,7 @@ pub(crate) enum Reply {
         /// What went wrong.
         reason: String,
     },
-    /// The command's process exists.
+    /// The command's process exists. Descriptor: one that stands for it.
     Started {
         /// Pid inside.
         pid: i32,

@@ -159,7 +159,7 @@ fn the_same_holds_for_an_ordinary_user() {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(path, mode).expect("own file");
     }
-    for group in ["attacks::", "evidence::", "limits::"] {
+    for group in ["attacks::", "evidence::", "limits::", "watched::"] {
         let status = Command::new(&copy)
             .arg(group)
             .uid(65534)

@@ -5,6 +5,7 @@ mod common;
 mod evidence;
 mod lifetime;
 mod limits;
+mod watched;
 
 /// Not a test of its own: the process that becomes a sandbox starts here, and so does the harness
 /// that other tests kill.

@@ -5,9 +5,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use super::bpf::{Action, Program, Test, errno};
-use super::list::{ALLOWED, ALLOWED_OLD, REFUSED, REFUSED_OLD, WATCHED};
+use super::list::{
+    ALLOWED, ALLOWED_OLD, COMPUTING, COMPUTING_OLD, IN_VAIN, REFUSED, REFUSED_OLD, WATCHED,
+};
 use crate::linux::call::check;
 use crate::linux::fd::owned;
+use crate::policy::Calls;
 
 #[cfg(target_arch = "x86_64")]
 const ARCH: (u32, Option<u32>) = (0xc000_003e, Some(0x4000_0000));
@@ -102,6 +105,35 @@ fn build(notify: bool) -> Vec<libc::sock_filter> {
     program.finish(missing)
 }
 
+/// Builds the filter of a program that only computes. Whatever is not needed for that is reported
+/// and refused.
+fn build_narrow(notify: bool) -> Vec<libc::sock_filter> {
+    let allow = Action::Allow;
+    let refuse = Action::Errno(errno(libc::EPERM));
+    let missing = Action::Errno(errno(libc::ENOSYS));
+    let (watch, report) = if notify { (Action::Notify, Action::Notify) } else { (allow, refuse) };
+    let mut program = Program::default();
+    program.begin(ARCH.0, ARCH.1);
+    for call in [libc::SYS_execve, libc::SYS_execveat] {
+        program.always(number(call), watch);
+    }
+    program.always(number(libc::SYS_clone3), missing);
+    // Threads only: a process of its own would outlive and outwork the clock.
+    let thread = libc::CLONE_THREAD.cast_unsigned();
+    let clone = [(Test::AnySet(0, NAMESPACES), report), (Test::AnySet(0, thread), allow)];
+    program.depends(number(libc::SYS_clone), &clone, report);
+    let limits = [(Test::Zero(2), allow)];
+    program.depends(number(libc::SYS_prlimit64), &limits, report);
+    // The start of a static program looks for itself, in vain.
+    for &(_, call) in IN_VAIN {
+        program.always(number(call), Action::Errno(errno(libc::ENOENT)));
+    }
+    for &(_, call) in COMPUTING.iter().chain(COMPUTING_OLD) {
+        program.always(number(call), allow);
+    }
+    program.finish(report)
+}
+
 fn socket_rules(program: &mut Program, notify: bool) {
     let family = |family: libc::c_int| Test::Equal(0, family.cast_unsigned());
     let unknown = Action::Errno(errno(libc::EAFNOSUPPORT));
@@ -118,8 +150,11 @@ fn socket_rules(program: &mut Program, notify: bool) {
 
 /// Puts this process, for good, under the filter. With `notify`, returns the descriptor on which
 /// the supervisor is asked.
-pub(in crate::linux) fn install(notify: bool) -> io::Result<Option<OwnedFd>> {
-    let mut code = build(notify);
+pub(in crate::linux) fn install(calls: Calls, notify: bool) -> io::Result<Option<OwnedFd>> {
+    let mut code = match calls {
+        Calls::Programs => build(notify),
+        Calls::Computation => build_narrow(notify),
+    };
     let length = u16::try_from(code.len()).expect("the program is below the kernel's 4096");
     let program = libc::sock_fprog { len: length, filter: code.as_mut_ptr() };
     let listen = if notify { libc::SECCOMP_FILTER_FLAG_NEW_LISTENER } else { 0 };

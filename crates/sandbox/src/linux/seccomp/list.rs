@@ -115,6 +115,31 @@ pub(super) const CONDITIONAL: &[Call] = calls![
     SYS_sched_setattr, SYS_ioprio_set, SYS_mmap, SYS_personality,
 ];
 
+/// All that a program may do that only computes; beside these, threads of its own.
+#[rustfmt::skip]
+pub(super) const COMPUTING: &[Call] = calls![
+    SYS_read, SYS_write, SYS_writev, SYS_close, SYS_fstat, SYS_newfstatat,
+    SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_brk,
+    SYS_futex, SYS_sched_yield, SYS_sched_getaffinity, SYS_getcpu, SYS_clock_gettime,
+    SYS_exit, SYS_exit_group, SYS_getpid, SYS_gettid, SYS_set_tid_address, SYS_set_robust_list,
+    SYS_rseq, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_restart_syscall,
+    SYS_getrandom, SYS_uname,
+    // For the announcement, before the exec; the program itself has no socket and can make none.
+    SYS_sendmsg,
+];
+
+/// Of one architecture only.
+#[cfg(target_arch = "x86_64")]
+pub(super) const COMPUTING_OLD: &[Call] = calls![SYS_arch_prctl];
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) const COMPUTING_OLD: &[Call] = &[];
+
+/// Calls by which a static program's start finds out where it lies: nothing is there.
+#[cfg(target_arch = "x86_64")]
+pub(super) const IN_VAIN: &[Call] = calls![SYS_readlink, SYS_readlinkat];
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) const IN_VAIN: &[Call] = calls![SYS_readlinkat];
+
 /// Name of a call by number, without prefix; `call-N` for one that the lists do not know.
 pub(in crate::linux) fn name(number: i64) -> String {
     [ALLOWED, ALLOWED_OLD, WATCHED, REFUSED, REFUSED_OLD, CONDITIONAL]

@@ -1,0 +1,100 @@
+//! The judge as a search sees it: schedules are held to their other sizes too.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::evaluation::{Level, Rejection};
+use crate::evaluator::{Effort, Evaluator};
+use crate::expectation::Expectation;
+use crate::judge::{self, Judge, Options};
+use crate::propose::Proposal;
+use crate::schedules::Schedules;
+use crate::space::Space;
+use crate::task::Task;
+use crate::{Error, Evaluation};
+
+/// Version of the rules. What another version verified is verified again.
+const HARNESS: &str = "judge 1";
+
+/// A judge of one task, and the task's schedules.
+pub struct Court {
+    judge: Mutex<Judge>,
+    schedules: Arc<Schedules>,
+    n_variants: usize,
+}
+
+impl Court {
+    /// Opens a court for a task: lowers it, finds its tolerances, verifies and times its base.
+    ///
+    /// # Errors
+    /// When the task cannot be judged, or this machine cannot judge.
+    pub fn open(task: &Arc<Task>, options: Options) -> Result<Self, Error> {
+        let schedules = Arc::new(Schedules::new(task)?);
+        let expectation = Expectation::of(task)?;
+        let base = schedules.emit(&schedules.base());
+        let mut judge = Judge::open(Box::new(expectation), &base, options)?;
+        let mut n_variants = 0;
+        for idx in 0..task.variants.len() {
+            // A variant may be degenerate where the task is not.
+            match Expectation::of_variant(task, idx) {
+                Ok(expectation) => {
+                    judge.add_variant(Box::new(expectation))?;
+                    n_variants += 1;
+                }
+                Err(Error::NullGate { .. }) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self { judge: Mutex::new(judge), schedules, n_variants })
+    }
+
+    /// The task's schedules.
+    #[must_use]
+    pub fn schedules(&self) -> &Schedules {
+        &self.schedules
+    }
+
+    /// The judge, for more than a search asks.
+    pub fn judge(&self) -> std::sync::MutexGuard<'_, Judge> {
+        // A panic elsewhere leaves a judge that can still judge: each evaluation starts afresh.
+        self.judge.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why a schedule is wrong at another size, if it is.
+    fn wrong_elsewhere(
+        &self,
+        judge: &mut Judge,
+        proposal: &Proposal,
+    ) -> Result<Option<Rejection>, Error> {
+        let Some(genotype) = &proposal.genotype else { return Ok(None) };
+        for idx in 0..self.n_variants {
+            let Some(candidate) = self.schedules.emit_variant(genotype, idx) else { continue };
+            if let Some(rejection) = judge.check_variant(idx, &candidate)? {
+                return Ok(Some(rejection));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Evaluator for Court {
+    fn harness(&self) -> String {
+        HARNESS.to_owned()
+    }
+
+    fn evaluate(&self, proposal: &Proposal, effort: Effort) -> Result<Evaluation, Error> {
+        let mut judge = self.judge();
+        let level = match effort {
+            Effort::Quick => judge::Effort::Quick,
+            Effort::Thorough => judge::Effort::Promote,
+        };
+        let mut evaluation = judge.evaluate(&proposal.candidate, level)?;
+        if effort == Effort::Thorough
+            && evaluation.rejection.is_none()
+            && let Some(rejection) = self.wrong_elsewhere(&mut judge, proposal)?
+        {
+            evaluation.level = Level::Compiled;
+            evaluation.rejection = Some(rejection);
+        }
+        Ok(evaluation)
+    }
+}

@@ -1,0 +1,524 @@
+//! Values and positions as C text, for one lane or for as many as a vector has.
+
+use std::collections::HashMap;
+
+use crate::graph::Dtype;
+use crate::loops::{Affine, Atom, Binary, Expr, Unary, Within};
+
+/// What a piece of text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A float.
+    Real,
+    /// A 32-bit integer, or a condition.
+    Int,
+    /// A 64-bit integer.
+    Long,
+    /// A vector of floats.
+    Vector,
+    /// A vector of conditions, all bits set where they hold.
+    Mask,
+}
+
+/// A value's text.
+#[derive(Debug, Clone)]
+pub(super) struct Text {
+    pub(super) code: String,
+    pub(super) kind: Kind,
+}
+
+/// Where values are printed: how variables and arrays are called, and which variable is the lane.
+pub(super) struct Scope<'a> {
+    /// Text of each variable.
+    pub(super) vars: &'a [String],
+    /// The variable along which vectors lie; its text is that of the first lane.
+    pub(super) lane: Option<usize>,
+    /// Text of [`Expr::Folded`].
+    pub(super) folded: Option<Text>,
+    /// Type and text of an array, by source.
+    pub(super) array: &'a dyn Fn(usize) -> (Dtype, String),
+    /// Values that have a name already.
+    pub(super) bound: &'a HashMap<Expr, Text>,
+    /// In a pass over an outer axis in vectors, elements of it that are computed together: what is
+    /// local to the pass is laid out by them. 0 elsewhere.
+    pub(super) tile: usize,
+    /// Which of the vectors computed together this is.
+    pub(super) copy: usize,
+    /// One lane of a vector, called `l`.
+    pub(super) in_lane: bool,
+}
+
+pub(super) fn kind_of(dtype: Dtype) -> Kind {
+    match dtype {
+        Dtype::F32 | Dtype::F64 => Kind::Real,
+        Dtype::I64 => Kind::Long,
+        _ => Kind::Int,
+    }
+}
+
+/// A float constant that C reads back as the nearest float.
+pub(super) fn literal(value: f64) -> String {
+    if value.is_nan() {
+        "NAN".to_owned()
+    } else if value.is_infinite() {
+        (if value > 0.0 { "INFINITY" } else { "(-INFINITY)" }).to_owned()
+    } else if value < 0.0 {
+        format!("({:.9e}f)", value as f32)
+    } else {
+        format!("{:.9e}f", value as f32)
+    }
+}
+
+impl Scope<'_> {
+    /// A position, as a 64-bit integer; of the first lane in a vector.
+    pub(super) fn position(&self, index: &Affine) -> String {
+        let mut text = String::new();
+        for (factor, atom) in &index.terms {
+            let atom = match atom {
+                Atom::Var(var) => self.vars[*var].clone(),
+                Atom::Div(inner, by) => format!("(({}) / {by})", self.position(inner)),
+                Atom::Mod(inner, by) => format!("(({}) % {by})", self.position(inner)),
+                Atom::Value(expr) => {
+                    let one = Scope { lane: None, folded: None, ..*self };
+                    format!("(int64_t)({})", one.value(expr).code)
+                }
+            };
+            if !text.is_empty() {
+                text.push_str(" + ");
+            }
+            match factor {
+                1 => text.push_str(&atom),
+                _ => text.push_str(&format!("{factor} * {atom}")),
+            }
+        }
+        match (index.constant, text.is_empty()) {
+            (constant, true) => constant.to_string(),
+            (0, false) => text,
+            (constant, false) => format!("{text} + {constant}"),
+        }
+    }
+
+    /// A value.
+    pub(super) fn value(&self, expr: &Expr) -> Text {
+        self.native(expr).unwrap_or_else(|| self.by_lane(expr))
+    }
+
+    /// A value as a float, or a vector of them.
+    pub(super) fn real(&self, expr: &Expr) -> Text {
+        real(self.value(expr))
+    }
+
+    /// A value as a vector.
+    pub(super) fn vector(&self, expr: &Expr) -> String {
+        let text = self.real(expr);
+        if text.kind == Kind::Vector { text.code } else { format!("v_all({})", text.code) }
+    }
+
+    /// Every lane by itself, where there is no vector form.
+    fn by_lane(&self, expr: &Expr) -> Text {
+        let lane = self.lane.expect("only vectors lack forms");
+        let mut vars = self.vars.to_vec();
+        vars[lane] = format!("({} + l)", vars[lane]);
+        let folded = self.folded.as_ref().map(|text| match text.kind {
+            Kind::Vector => Text { code: format!("({})[l]", text.code), kind: Kind::Real },
+            _ => text.clone(),
+        });
+        let none = HashMap::new();
+        let one = Scope { vars: &vars, lane: None, folded, bound: &none, in_lane: true, ..*self };
+        let code = one.real(expr).code;
+        let code = format!("({{ vf t; for (int64_t l = 0; l < W; l++) t[l] = {code}; t; }})");
+        Text { code, kind: Kind::Vector }
+    }
+
+    /// A value without going lane by lane; `None` where that is not possible.
+    fn native(&self, expr: &Expr) -> Option<Text> {
+        if let Some(text) = self.bound.get(expr) {
+            return Some(text.clone());
+        }
+        if self.lane.is_some() && !self.varies(expr) {
+            let one = Scope { lane: None, folded: None, ..*self };
+            return one.native(expr);
+        }
+        Some(match expr {
+            Expr::Const(number) => Text { code: literal(number.value()), kind: Kind::Real },
+            Expr::Folded => self.folded.clone().expect("only where something was folded"),
+            Expr::Index(index) => self.index(index)?,
+            Expr::Load { source, index } if index.len() == 1 => self.load(*source, &index[0])?,
+            Expr::Load { source, index } => self.local(*source, index)?,
+            Expr::Unary(function, one) => self.unary(*function, self.value(one))?,
+            Expr::Binary(function, one, other) => {
+                self.binary(*function, self.value(one), self.value(other))?
+            }
+            Expr::Select(condition, then, otherwise) => {
+                let condition = self.value(condition);
+                self.select(&condition, self.value(then), self.value(otherwise))
+            }
+            Expr::If(within, then, otherwise) => {
+                let lane = |lane| within.iter().any(|each| each.index.mentions(lane));
+                if self.lane.is_some_and(lane) {
+                    return None;
+                }
+                let condition = self.condition(within);
+                let (then, otherwise) = alike(self.value(then), self.value(otherwise));
+                let code = format!("({condition} ? {} : {})", then.code, otherwise.code);
+                Text { code, kind: then.kind }
+            }
+        })
+    }
+
+    /// Names what occurs more than once: one declaration each, and what they stand for.
+    pub(super) fn bind(&self, exprs: &[&Expr]) -> (Vec<String>, HashMap<Expr, Text>) {
+        let mut counts: Vec<(Expr, usize)> = Vec::new();
+        for expr in exprs {
+            count(expr, &mut counts);
+        }
+        let mut bound = self.bound.clone();
+        let mut lines = Vec::new();
+        counts.retain(|(_, n)| *n > 1);
+        counts.sort_by_key(|(expr, _)| expr.n_operations());
+        for (expr, _) in counts {
+            let scope = Scope { bound: &bound, folded: self.folded.clone(), ..*self };
+            let text = scope.value(&expr);
+            let name = format!("c{}", lines.len());
+            let of = match text.kind {
+                Kind::Real => "float",
+                Kind::Int => "int32_t",
+                Kind::Long => "int64_t",
+                Kind::Vector => "vf",
+                Kind::Mask => "vi",
+            };
+            lines.push(format!("const {of} {name} = {};", text.code));
+            bound.insert(expr, Text { code: name, kind: text.kind });
+        }
+        (lines, bound)
+    }
+
+    pub(super) fn condition(&self, within: &[Within]) -> String {
+        let each = within.iter().map(|each| {
+            let position = self.position(&each.index);
+            match (each.low, each.high) {
+                (i64::MIN, high) => format!("({position}) < {high}"),
+                (0, high) => format!("(uint64_t)({position}) < {high}u"),
+                (low, high) => format!("(({position}) >= {low} && ({position}) < {high})"),
+            }
+        });
+        format!("({})", each.collect::<Vec<_>>().join(" && "))
+    }
+
+    fn index(&self, index: &Affine) -> Option<Text> {
+        let code = self.position(index);
+        let Some(lane) = self.lane else {
+            return Some(Text { code: format!("({code})"), kind: Kind::Long });
+        };
+        let stride = index.stride(lane)?;
+        let code = format!("((float)({code}) + {} * v_lanes())", literal(stride as f64));
+        Some(Text { code, kind: Kind::Vector })
+    }
+
+    /// Whether the lanes of a vector may differ in a value.
+    fn varies(&self, expr: &Expr) -> bool {
+        let mut varies = self.lane.is_some_and(|lane| expr.mentions(lane));
+        expr.visit(&mut |part| {
+            varies |= match part {
+                Expr::Folded => true,
+                // What is local to a pass in vectors has a lane for each of its own.
+                Expr::Load { index, .. } => self.tile > 0 && index.len() != 1,
+                _ => false,
+            };
+        });
+        varies
+    }
+
+    /// Something local to a pass: a variable, or an element of a small array.
+    fn local(&self, source: usize, index: &[Affine]) -> Option<Text> {
+        let (dtype, array) = (self.array)(source);
+        let lane = if self.in_lane { " + l" } else { "" };
+        let Some(position) = index.first() else {
+            let vector = self.lane.is_some() && self.tile > 0;
+            return Some(match (vector, self.tile > 0 && self.in_lane) {
+                (true, _) => Text { code: format!("{array}_{}", self.copy), kind: Kind::Vector },
+                (_, true) => Text { code: format!("{array}_{}[l]", self.copy), kind: Kind::Real },
+                _ => Text { code: format!("{array}_0"), kind: kind_of(dtype) },
+            });
+        };
+        if self.tile == 0 {
+            return self.load(source, position);
+        }
+        let at = format!("({}) * {}", self.position(position), self.tile);
+        Some(match self.lane {
+            Some(_) => Text {
+                code: format!("v_load({array} + {at} + {} * W)", self.copy),
+                kind: Kind::Vector,
+            },
+            None => Text {
+                code: format!("{array}[{at} + {} * W{lane}]", self.copy),
+                kind: kind_of(dtype),
+            },
+        })
+    }
+
+    fn load(&self, source: usize, index: &Affine) -> Option<Text> {
+        let (dtype, array) = (self.array)(source);
+        let position = self.position(index);
+        let Some(lane) = self.lane else {
+            return Some(Text { code: format!("{array}[{position}]"), kind: kind_of(dtype) });
+        };
+        match (dtype, index.stride(lane)) {
+            (Dtype::F32, Some(1)) => {
+                Some(Text { code: format!("v_load({array} + ({position}))"), kind: Kind::Vector })
+            }
+            _ => None,
+        }
+    }
+
+    fn unary(&self, function: Unary, one: Text) -> Option<Text> {
+        let vector = matches!(one.kind, Kind::Vector | Kind::Mask);
+        let prefix = if vector { "v" } else { "s" };
+        let text = |code, kind| Some(Text { code, kind });
+        let kind = if vector { Kind::Vector } else { Kind::Real };
+        match function {
+            Unary::Neg => {
+                let kind = if one.kind == Kind::Mask { Kind::Vector } else { one.kind };
+                return text(format!("(-{})", plain(one).code), kind);
+            }
+            Unary::Not => {
+                return match one.kind {
+                    Kind::Mask => text(format!("(~{})", one.code), Kind::Mask),
+                    Kind::Vector => text(format!("({} == 0.0f)", one.code), Kind::Mask),
+                    _ => text(format!("(!{})", one.code), Kind::Int),
+                };
+            }
+            Unary::Float => return Some(real(one)),
+            Unary::Int | Unary::Long if vector => return None,
+            Unary::Int => return text(format!("(int32_t)({})", one.code), Kind::Int),
+            Unary::Long => return text(format!("(int64_t)({})", one.code), Kind::Long),
+            Unary::Abs if matches!(one.kind, Kind::Int | Kind::Long) => {
+                return text(format!("llabs({})", one.code), one.kind);
+            }
+            _ => {}
+        }
+        let x = real(one).code;
+        let call = |name: &str| text(format!("{prefix}_{name}({x})"), kind);
+        let library = |name: &str| {
+            if vector { None } else { text(format!("{name}({x})"), Kind::Real) }
+        };
+        match function {
+            Unary::Abs => call("abs"),
+            Unary::Exp => call("exp"),
+            Unary::Expm1 => call("expm1"),
+            Unary::Log => call("log"),
+            Unary::Log1p => call("log1p"),
+            Unary::Tanh => call("tanh"),
+            Unary::Sigmoid => call("sigmoid"),
+            Unary::Erf => call("erf"),
+            Unary::Sign => call("sign"),
+            Unary::Sqrt if vector => {
+                let code = format!(
+                    "({{ vf t = {x}; for (int l = 0; l < W; l++) t[l] = sqrtf(t[l]); t; }})"
+                );
+                text(code, Kind::Vector)
+            }
+            Unary::Sqrt => library("sqrtf"),
+            Unary::Rsqrt => {
+                let root = self.unary(Unary::Sqrt, Text { code: x, kind })?;
+                text(format!("(1.0f / {})", root.code), kind)
+            }
+            Unary::Reciprocal => text(format!("(1.0f / {x})"), kind),
+            Unary::IsNan => {
+                let kind = if vector { Kind::Mask } else { Kind::Int };
+                text(format!("({{ __auto_type t = {x}; t != t; }})"), kind)
+            }
+            Unary::Sin => library("sinf"),
+            Unary::Cos => library("cosf"),
+            Unary::Floor => library("floorf"),
+            Unary::Ceil => library("ceilf"),
+            Unary::Round => library("rintf"),
+            Unary::Trunc => library("truncf"),
+            _ => None,
+        }
+    }
+
+    fn binary(&self, function: Binary, one: Text, other: Text) -> Option<Text> {
+        let vector = |text: &Text| matches!(text.kind, Kind::Vector | Kind::Mask);
+        let any_vector = vector(&one) || vector(&other);
+        if matches!(function, Binary::And | Binary::Or) {
+            let sign = if function == Binary::And { '&' } else { '|' };
+            let (one, other) = (self.truth(one, any_vector), self.truth(other, any_vector));
+            let kind = if any_vector { Kind::Mask } else { Kind::Int };
+            return Some(Text { code: format!("({one} {sign} {other})"), kind });
+        }
+        let whole = |text: &Text| matches!(text.kind, Kind::Int | Kind::Long);
+        let integers = (whole(&one) || integral(&one))
+            && (whole(&other) || integral(&other))
+            && (whole(&one) || whole(&other));
+        if integers && !matches!(function, Binary::Div | Binary::Pow | Binary::Fmod) {
+            return Some(integer_binary(function, one, other));
+        }
+        let (one, other) = (real(one), real(other));
+        let infix =
+            |sign: &str, kind| Text { code: format!("({} {sign} {})", one.code, other.code), kind };
+        let kind = if any_vector { Kind::Vector } else { Kind::Real };
+        let truth = if any_vector { Kind::Mask } else { Kind::Int };
+        // A comparison of a vector with a scalar is a vector already.
+        let broadcast = |text: &Text| {
+            if any_vector && text.kind == Kind::Real {
+                format!("v_all({})", text.code)
+            } else {
+                text.code.clone()
+            }
+        };
+        let call = |name: &str| {
+            let prefix = if any_vector { "v" } else { "s" };
+            Text {
+                code: format!("{prefix}_{name}({}, {})", broadcast(&one), broadcast(&other)),
+                kind,
+            }
+        };
+        Some(match function {
+            Binary::Add => infix("+", kind),
+            Binary::Sub => infix("-", kind),
+            Binary::Mul => infix("*", kind),
+            Binary::Div => infix("/", kind),
+            Binary::Min => call("min"),
+            Binary::Max => call("max"),
+            Binary::Pow => call("pow"),
+            Binary::Fmod => call("fmod"),
+            Binary::Less => infix("<", truth),
+            Binary::LessEqual => infix("<=", truth),
+            Binary::Equal => infix("==", truth),
+            Binary::NotEqual => infix("!=", truth),
+            Binary::And | Binary::Or => unreachable!("handled above"),
+        })
+    }
+
+    fn truth(&self, text: Text, vector: bool) -> String {
+        match text.kind {
+            Kind::Mask => text.code,
+            Kind::Vector => format!("({} != 0.0f)", text.code),
+            _ if vector => format!("(({} != 0) ? ~(vi){{0}} : (vi){{0}})", text.code),
+            _ => format!("({} != 0)", text.code),
+        }
+    }
+
+    fn select(&self, condition: &Text, then: Text, otherwise: Text) -> Text {
+        match condition.kind {
+            Kind::Mask | Kind::Vector => {
+                let mask = self.truth(condition.clone(), true);
+                let whole = |text: Text| {
+                    let text = real(text);
+                    if text.kind == Kind::Vector {
+                        text.code
+                    } else {
+                        format!("v_all({})", text.code)
+                    }
+                };
+                let code = format!("v_pick({mask}, {}, {})", whole(then), whole(otherwise));
+                Text { code, kind: Kind::Vector }
+            }
+            _ => {
+                let (then, otherwise) = alike(then, otherwise);
+                let code = format!("({} ? {} : {})", condition.code, then.code, otherwise.code);
+                Text { code, kind: then.kind }
+            }
+        }
+    }
+}
+
+/// How often each piece of work occurs, what is under a condition left out: it may not be readable.
+fn count(expr: &Expr, counts: &mut Vec<(Expr, usize)>) {
+    if matches!(expr, Expr::Unary(..) | Expr::Binary(..) | Expr::Select(..)) {
+        match counts.iter_mut().find(|(other, _)| other == expr) {
+            // What is inside occurs again only because the whole does.
+            Some((_, n)) => {
+                *n += 1;
+                return;
+            }
+            None => counts.push((expr.clone(), 1)),
+        }
+    }
+    match expr {
+        Expr::Unary(_, one) => count(one, counts),
+        Expr::Binary(_, one, other) => {
+            count(one, counts);
+            count(other, counts);
+        }
+        Expr::Select(condition, then, otherwise) => {
+            count(condition, counts);
+            count(then, counts);
+            count(otherwise, counts);
+        }
+        _ => {}
+    }
+}
+
+/// Whether a float constant is a whole number.
+fn integral(text: &Text) -> bool {
+    text.kind == Kind::Real
+        && text
+            .code
+            .trim_matches(['(', ')', 'f'])
+            .parse::<f64>()
+            .is_ok_and(|value| value.fract() == 0.0 && value.abs() < 1e15)
+}
+
+fn whole_code(text: &Text) -> String {
+    if text.kind == Kind::Real {
+        let value = text.code.trim_matches(['(', ')', 'f']).parse::<f64>().unwrap_or(0.0);
+        format!("INT64_C({})", value as i64)
+    } else {
+        text.code.clone()
+    }
+}
+
+fn integer_binary(function: Binary, one: Text, other: Text) -> Text {
+    let long = one.kind == Kind::Long || other.kind == Kind::Long;
+    let kind = if long { Kind::Long } else { Kind::Int };
+    let (one, other) = (whole_code(&one), whole_code(&other));
+    let infix = |sign: &str, kind| Text { code: format!("({one} {sign} {other})"), kind };
+    match function {
+        Binary::Add => infix("+", kind),
+        Binary::Sub => infix("-", kind),
+        Binary::Mul => infix("*", kind),
+        Binary::Less => infix("<", Kind::Int),
+        Binary::LessEqual => infix("<=", Kind::Int),
+        Binary::Equal => infix("==", Kind::Int),
+        Binary::NotEqual => infix("!=", Kind::Int),
+        Binary::Min => Text { code: format!("i_min({one}, {other})"), kind },
+        _ => Text { code: format!("i_max({one}, {other})"), kind },
+    }
+}
+
+/// A condition as a number.
+fn plain(text: Text) -> Text {
+    if text.kind == Kind::Mask { real(text) } else { text }
+}
+
+/// As a float, or a vector of floats.
+pub(super) fn real(text: Text) -> Text {
+    match text.kind {
+        Kind::Real | Kind::Vector => text,
+        Kind::Int | Kind::Long => {
+            Text { code: format!("(float)({})", text.code), kind: Kind::Real }
+        }
+        Kind::Mask => Text {
+            code: format!("v_pick({}, v_all(1.0f), v_all(0.0f))", text.code),
+            kind: Kind::Vector,
+        },
+    }
+}
+
+/// Both of the same kind.
+fn alike(one: Text, other: Text) -> (Text, Text) {
+    let integer = |text: &Text| matches!(text.kind, Kind::Int | Kind::Long);
+    if integer(&one) && integer(&other) {
+        let kind =
+            if one.kind == Kind::Long || other.kind == Kind::Long { Kind::Long } else { Kind::Int };
+        return (Text { kind, ..one }, Text { kind, ..other });
+    }
+    let (one, other) = (real(one), real(other));
+    let whole = |text: Text| match text.kind {
+        Kind::Vector => text,
+        _ => Text { code: format!("v_all({})", text.code), kind: Kind::Vector },
+    };
+    if one.kind == other.kind { (one, other) } else { (whole(one), whole(other)) }
+}

@@ -1,0 +1,660 @@
+//! Compiles, runs, compares and times candidates, from outside.
+//!
+//! The judge holds the clock, the inputs and the expected outputs in its own process; a candidate
+//! is compiled in one sandbox and computes in another, in which there is nothing but itself. See
+//! `worker` (in this folder) for what a call looks like, and the zoo for what was tried against it.
+//!
+//! Not covered: what a kernel learns from the processor itself (its caches and branch predictors
+//! are trained by earlier calls, as any program's are), bugs of the operating system's kernel that
+//! let a program out of the sandbox, and a machine whose owner lies about its clock.
+//!
+//! Memory errors within a candidate's own stack and static data are not looked for; outside them
+//! guard pages, garbage round every buffer, and the comparison find what matters.
+
+mod cell;
+mod compare;
+mod compile;
+pub mod expect;
+mod layout;
+mod object;
+pub mod peer;
+mod roofline;
+mod scan;
+mod session;
+mod timing;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sandbox::Launcher;
+
+pub use expect::{Expect, Expected, Set, Tolerance};
+pub use peer::Peer;
+pub use roofline::{Floor, RoundTrip};
+
+use self::compile::{Program, Workshop};
+use self::session::{Contender, Limits, Showing, Stage, Step};
+use crate::evaluation::{Block, Evaluation, Level, Reason, Rejection, Timing};
+use crate::{Candidate, Error};
+
+/// How much is to be found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effort {
+    /// Whether it is right.
+    Check,
+    /// And about how fast: one block.
+    Quick,
+    /// And how fast, in several blocks of fresh processes.
+    Full,
+    /// And whether that holds once more, on inputs held back.
+    Promote,
+}
+
+/// How a judge works.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How sandboxes are started.
+    pub launcher: Launcher,
+    /// Threads of kernels and baselines.
+    pub n_threads: usize,
+    /// Seed of inputs, addresses and orders. Whoever writes candidates must not know it.
+    pub seed: u64,
+    /// Wall limit of one compilation.
+    pub compile_limit: Duration,
+    /// Wall limit of one call of a candidate. It may be shorter: see [`Judge::call_limit`].
+    pub call_limit: Duration,
+    /// Wall limit of one call of the base and other baselines.
+    pub baseline_limit: Duration,
+    /// Most memory for inputs with their expected outputs.
+    pub pool_bytes: usize,
+    /// Blocks of a full timing.
+    pub n_blocks: usize,
+    /// A full timing is only begun for a candidate whose first block shows at least this ratio.
+    pub bar: f64,
+}
+
+impl Options {
+    /// Two threads, or one where there is only one processor; generous limits.
+    #[must_use]
+    pub fn new(launcher: Launcher, seed: u64) -> Options {
+        let n_processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Options {
+            launcher,
+            n_threads: n_processors.min(2),
+            seed,
+            compile_limit: Duration::from_secs(20),
+            call_limit: Duration::from_secs(10),
+            baseline_limit: Duration::from_secs(120),
+            pool_bytes: 1 << 30,
+            n_blocks: 5,
+            bar: 0.0,
+        }
+    }
+}
+
+/// Calls of one process in a short timing, and in a full one; the first is for warming up.
+const QUICK_CALLS: usize = 4;
+const FULL_CALLS: usize = 8;
+
+/// Sets held back for promotions.
+const N_HELD: usize = 4;
+
+/// A candidate may take this many times as long as the baseline, and at least a second.
+const PATIENCE: f64 = 4.0;
+
+/// In a short timing, a baseline slower than this is not called again: its times are kept.
+const SLOW_BASELINE: Duration = Duration::from_millis(150);
+
+/// Time for the baseline's calls in one block of a full timing, above its first two.
+const BASELINE_SHARE: Duration = Duration::from_secs(3);
+
+/// Judges candidates for one task.
+pub struct Judge {
+    options: Options,
+    workshop: Workshop,
+    stage: Stage,
+    variants: Vec<Stage>,
+    rng: ChaCha8Rng,
+    /// Sets of the plain kind, for timing.
+    pool: Vec<Set>,
+    /// Two sets of the plain kind and one of each other, for checking; they show in no timing.
+    kinds: Vec<Set>,
+    /// Sets that only promotions see.
+    held: Vec<Set>,
+    base: Arc<Program>,
+    base_nanos: Vec<u64>,
+    base_name: String,
+    round_trip: RoundTrip,
+    floor: Floor,
+    machine: String,
+    isolation: Vec<String>,
+}
+
+/// What a stage of the cascade found.
+struct Found {
+    rejection: Option<Rejection>,
+    worst: f64,
+    n_checked: u64,
+}
+
+impl Found {
+    fn nothing() -> Found {
+        Found { rejection: None, worst: 0.0, n_checked: 0 }
+    }
+
+    /// Adds a showing; its rejection, where it has one, for the reason that `turn` makes of it.
+    fn add(&mut self, showing: &Showing, turn: impl Fn(usize, Reason) -> (Reason, String)) {
+        self.worst = self.worst.max(showing.worst);
+        let rejected = usize::from(showing.rejection.is_some());
+        self.n_checked += showing.calls.len().saturating_sub(rejected) as u64;
+        if self.rejection.is_none()
+            && let Some((at, rejection)) = &showing.rejection
+        {
+            let (reason, context) = turn(*at, rejection.reason);
+            let detail = format!("{}{context}", rejection.detail);
+            self.rejection = Some(Rejection { reason, detail });
+        }
+    }
+}
+
+fn is_wrong(reason: Reason) -> bool {
+    matches!(reason, Reason::Wrong | Reason::Unwritten)
+}
+
+impl Judge {
+    /// Opens the sandboxes, verifies the base, and measures what the machine can do.
+    pub fn open(
+        expect: Box<dyn Expect>,
+        base: &Candidate,
+        options: Options,
+    ) -> Result<Judge, Error> {
+        let mut workshop = Workshop::open(&options.launcher, options.compile_limit)?;
+        let mut stage = Stage::open(expect, &options.launcher, options.n_threads, 2)?;
+        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+        let first = draw(&stage, 0, &mut rng)?;
+        let limits = Limits { call: options.baseline_limit, baseline: Duration::MAX };
+        let round_trip = roofline::round_trip(
+            &mut stage,
+            &mut workshop,
+            &first,
+            options.n_threads,
+            limits,
+            &mut rng,
+        )?;
+        let floor = roofline::floor(
+            &mut stage,
+            &mut workshop,
+            &first,
+            (options.n_threads, round_trip),
+            limits,
+            &mut rng,
+        )?;
+        let isolation = stage.isolation();
+        let base_program = workshop.compile(base)?.map_err(|rejection| Error::Tool {
+            tool: "gcc".to_owned(),
+            reason: format!("the base kernel of the task was refused: {}", rejection.detail),
+        })?;
+        let machine = machine(options.n_threads);
+        let mut judge = Judge {
+            workshop,
+            stage,
+            variants: Vec::new(),
+            rng,
+            pool: vec![first],
+            kinds: Vec::new(),
+            held: Vec::new(),
+            base: base_program,
+            base_nanos: Vec::new(),
+            base_name: "base".to_owned(),
+            round_trip,
+            floor,
+            machine,
+            isolation,
+            options,
+        };
+        judge.measure_base()?;
+        Ok(judge)
+    }
+
+    /// What a call costs that computes nothing.
+    #[must_use]
+    pub fn round_trip(&self) -> RoundTrip {
+        self.round_trip
+    }
+
+    /// Least times by this machine.
+    #[must_use]
+    pub fn floor(&self) -> Floor {
+        self.floor
+    }
+
+    /// The compiler's first line about itself.
+    #[must_use]
+    pub fn compiler(&self) -> &str {
+        self.workshop.version()
+    }
+
+    /// Processor and threads.
+    #[must_use]
+    pub fn machine(&self) -> &str {
+        &self.machine
+    }
+
+    /// Asks for this ratio in the first block before a full timing is begun.
+    pub fn set_bar(&mut self, bar: f64) {
+        self.options.bar = bar;
+    }
+
+    /// Wall limit of one call of a candidate: a few times the baseline's time.
+    #[must_use]
+    pub fn call_limit(&self) -> Duration {
+        let typical = self.base_nanos.iter().copied().max().unwrap_or(u64::MAX / 8) as f64;
+        let patient = Duration::from_nanos((typical * PATIENCE) as u64);
+        patient.max(Duration::from_secs(1)).min(self.options.call_limit)
+    }
+
+    /// Measures against another baseline from now on: an incumbent, where the base is so slow that
+    /// nobody wants to wait for it. It has to be right.
+    pub fn set_baseline(&mut self, name: &str, candidate: &Candidate) -> Result<(), Error> {
+        let compiled = self.workshop.compile(candidate)?;
+        self.base = compiled.map_err(|rejection| Error::Tool {
+            tool: "gcc".to_owned(),
+            reason: format!("baseline `{name}` was refused: {}", rejection.detail),
+        })?;
+        name.clone_into(&mut self.base_name);
+        self.measure_base()
+    }
+
+    /// Verifies the baseline and keeps a few times.
+    fn measure_base(&mut self) -> Result<(), Error> {
+        self.fill_pool(2)?;
+        let steps = in_order(&self.pool[..2], self.options.n_threads);
+        let limits = Limits { call: self.options.baseline_limit, baseline: Duration::MAX };
+        let contenders = [Contender::Program(&self.base)];
+        let mut showings = self.stage.run(&contenders, &steps, limits, &mut self.rng)?;
+        let showing = showings.remove(0);
+        if let Some((_, rejection)) = showing.rejection {
+            return Err(Error::Tool {
+                tool: format!("`{}` of task `{}`", self.base_name, self.stage.expect.name()),
+                reason: rejection.detail,
+            });
+        }
+        self.base_nanos = net(&self.round_trip, &showing.calls[1..]);
+        Ok(())
+    }
+
+    /// Adds the same task at another size, for [`Judge::check_variant`].
+    pub fn add_variant(&mut self, expect: Box<dyn Expect>) -> Result<usize, Error> {
+        let stage = Stage::open(expect, &self.options.launcher, self.options.n_threads, 1)?;
+        self.variants.push(stage);
+        Ok(self.variants.len() - 1)
+    }
+
+    /// Whether a candidate for a variant is right there; the rejection if not.
+    pub fn check_variant(
+        &mut self,
+        variant_idx: usize,
+        candidate: &Candidate,
+    ) -> Result<Option<Rejection>, Error> {
+        let program = match self.workshop.compile(candidate)? {
+            Ok(program) => program,
+            Err(rejection) => return Ok(Some(rejection)),
+        };
+        let limit = self.call_limit();
+        let stage = &mut self.variants[variant_idx];
+        let set = draw(stage, 0, &mut self.rng)?;
+        let limits = Limits { call: limit, baseline: Duration::MAX };
+        let steps = [Step { set: &set, n_threads: self.options.n_threads }];
+        let contenders = [Contender::Program(&program)];
+        let showings = stage.run(&contenders, &steps, limits, &mut self.rng)?;
+        let mut found = Found::nothing();
+        found.add(&showings[0], |_, reason| {
+            let reason = if is_wrong(reason) { Reason::Shape } else { reason };
+            (reason, format!(" (variant {variant_idx})"))
+        });
+        Ok(found.rejection)
+    }
+
+    /// Judges a candidate. That it is turned away is no error.
+    pub fn evaluate(&mut self, candidate: &Candidate, effort: Effort) -> Result<Evaluation, Error> {
+        let mut evaluation = Evaluation {
+            level: Level::None,
+            rejection: None,
+            error_over_tolerance: None,
+            n_checked_calls: 0,
+            timing: None,
+            isolation: self.isolation.clone(),
+            compiler: self.workshop.version().to_owned(),
+            machine: self.machine.clone(),
+            remarks: String::new(),
+        };
+        let program = match self.workshop.compile(candidate)? {
+            Ok(program) => program,
+            Err(rejection) => {
+                evaluation.rejection = Some(rejection);
+                return Ok(evaluation);
+            }
+        };
+        evaluation.level = Level::Compiled;
+        program.remarks.clone_into(&mut evaluation.remarks);
+        let found = self.check(&program)?;
+        if note(&mut evaluation, found) {
+            return Ok(evaluation);
+        }
+        evaluation.level = Level::Correct;
+        if effort == Effort::Check {
+            return Ok(evaluation);
+        }
+        let blocks = self.time(&program, 1, QUICK_CALLS, false, &mut evaluation)?;
+        if self.conclude(&mut evaluation, blocks)? || effort == Effort::Quick {
+            return Ok(evaluation);
+        }
+        let promising =
+            evaluation.timing.as_ref().is_some_and(|timing| timing.ratio >= self.options.bar);
+        if !promising {
+            return Ok(evaluation);
+        }
+        let n_blocks = self.options.n_blocks;
+        let blocks = self.time(&program, n_blocks, FULL_CALLS, false, &mut evaluation)?;
+        if self.conclude(&mut evaluation, blocks)? || effort == Effort::Full {
+            return Ok(evaluation);
+        }
+        // Measured once more, in fresh processes, on inputs that no candidate has met: what was
+        // lucky is not lucky twice, and what was fitted to inputs shows.
+        let first = evaluation.timing.take();
+        let blocks = self.time(&program, n_blocks, N_HELD, true, &mut evaluation)?;
+        let out = self.conclude(&mut evaluation, blocks)?;
+        let faster = |timing: &Option<Timing>| {
+            timing.as_ref().and_then(|timing| timing.interval).is_some_and(|(low, _)| low > 1.0)
+        };
+        if !out && faster(&first) && faster(&evaluation.timing) {
+            evaluation.level = Level::Verified;
+        }
+        Ok(evaluation)
+    }
+
+    /// Right on every kind of input, and again whatever lies round it and however many threads
+    /// there are.
+    fn check(&mut self, program: &Program) -> Result<Found, Error> {
+        self.fill_kinds()?;
+        let names = self.stage.expect.kinds();
+        let limits = Limits { call: self.call_limit(), baseline: Duration::MAX };
+        let n_threads = self.options.n_threads;
+        let mut found = Found::nothing();
+        let steps = in_order(&self.kinds, n_threads);
+        let contenders = [Contender::Program(program)];
+        let showings = self.stage.run(&contenders, &steps, limits, &mut self.rng)?;
+        found.add(&showings[0], |at, reason| match at {
+            0 => (reason, String::new()),
+            1 if is_wrong(reason) => (Reason::Drift, " (second call)".to_owned()),
+            _ => {
+                let kind = names.get(at - 1).map_or("?", String::as_str);
+                let turned = if is_wrong(reason) { Reason::Adversarial } else { reason };
+                (turned, format!(" (inputs: {kind})"))
+            }
+        });
+        for n_threads in [1, 3] {
+            if found.rejection.is_some() {
+                break;
+            }
+            let steps = [Step { set: &self.kinds[0], n_threads }];
+            let showings = self.stage.run(&contenders, &steps, limits, &mut self.rng)?;
+            found.add(&showings[0], |_, reason| {
+                let turned = if is_wrong(reason) { Reason::Unstable } else { reason };
+                (turned, format!(" (the same inputs again, {n_threads} threads)"))
+            });
+        }
+        Ok(found)
+    }
+
+    /// Times a candidate beside the baseline. Rejections go to the evaluation; then there is
+    /// nothing more to see.
+    fn time(
+        &mut self,
+        program: &Program,
+        n_blocks: usize,
+        n_calls: usize,
+        held: bool,
+        evaluation: &mut Evaluation,
+    ) -> Result<Vec<Block>, Error> {
+        let n_calls = if held { self.fill_held()? } else { self.fill_pool(n_calls)? };
+        let short = n_blocks == 1;
+        let slow =
+            self.base_nanos.iter().all(|nanos| u128::from(*nanos) > SLOW_BASELINE.as_nanos());
+        let limits = Limits { call: self.call_limit(), baseline: BASELINE_SHARE };
+        let limits = Limits { call: limits.call.max(self.baseline_call()), ..limits };
+        let mut blocks = Vec::new();
+        for _ in 0..n_blocks {
+            let sets = if held { &self.held } else { &self.pool };
+            let mut order: Vec<usize> = (0..n_calls).collect();
+            rand::seq::SliceRandom::shuffle(&mut order[..], &mut self.rng);
+            let n_threads = self.options.n_threads;
+            let steps: Vec<Step<'_>> =
+                order.iter().map(|&at| Step { set: &sets[at], n_threads }).collect();
+            let all = [Contender::Program(program), Contender::Program(&self.base)];
+            let contenders = if short && slow { &all[..1] } else { &all[..] };
+            let showings = self.stage.run(contenders, &steps, limits, &mut self.rng)?;
+            let mut found = Found::nothing();
+            found.add(&showings[0], |at, reason| {
+                let turned = if is_wrong(reason) { Reason::Drift } else { reason };
+                (turned, format!(" (call {} of a timed process)", at + 1))
+            });
+            if note(evaluation, found) {
+                return Ok(Vec::new());
+            }
+            let baseline = showings.get(1);
+            if let Some((_, rejection)) = baseline.and_then(|showing| showing.rejection.as_ref()) {
+                return Err(Error::Tool {
+                    tool: format!("baseline `{}`", self.base_name),
+                    reason: rejection.detail.clone(),
+                });
+            }
+            blocks.push(Block {
+                candidate_nanos: net(&self.round_trip, &showings[0].calls[1..]),
+                baseline_nanos: match baseline {
+                    Some(showing) => net(&self.round_trip, &showing.calls[1..]),
+                    None => self.base_nanos.clone(),
+                },
+            });
+        }
+        Ok(blocks)
+    }
+
+    /// What the baseline may take for one call.
+    fn baseline_call(&self) -> Duration {
+        let typical = self.base_nanos.iter().copied().max().unwrap_or(0);
+        Duration::from_nanos(typical.saturating_mul(4)).min(self.options.baseline_limit)
+    }
+
+    /// Sums up blocks into the evaluation. Whether there is nothing more to see.
+    fn conclude(&mut self, evaluation: &mut Evaluation, blocks: Vec<Block>) -> Result<bool, Error> {
+        if evaluation.rejection.is_some() {
+            return Ok(true);
+        }
+        let round_trip = self.round_trip;
+        let single = blocks.len() == 1;
+        let timing = timing::sum_up(
+            blocks,
+            &self.base_name,
+            self.floor.nanos(),
+            round_trip.low_nanos,
+            self.options.seed,
+        );
+        let Some(mut timing) = timing else { return Ok(true) };
+        let slow =
+            self.base_nanos.iter().all(|nanos| u128::from(*nanos) > SLOW_BASELINE.as_nanos());
+        if single && slow {
+            timing.warnings.push("the baseline was measured earlier, not in turns".to_owned());
+        }
+        // A busy machine only ever adds time, so the fastest call is compared with the fastest
+        // touch; below a round trip neither means much.
+        let calls = timing.blocks.iter().flat_map(|block| &block.candidate_nanos);
+        let fastest = calls.copied().min().map_or(f64::INFINITY, |nanos| nanos as f64);
+        let measurable = |floor: &Floor| floor.nanos() > round_trip.low_nanos;
+        let impossible =
+            |floor: &Floor| measurable(floor) && fastest < floor.nanos() * roofline::SLACK;
+        if impossible(&self.floor) {
+            // The machine may have been busy when the floor was measured.
+            self.floor = self.floor.lower(self.measure_floor()?);
+            timing.floor_nanos = self.floor.nanos();
+        }
+        if impossible(&self.floor) {
+            let detail = format!(
+                "{:.1} µs, where this machine needs {:.1} µs to touch {:.0} bytes and to do {:.1e} \
+                 operations",
+                fastest / 1e3,
+                self.floor.nanos() / 1e3,
+                self.floor.bytes,
+                self.floor.flops
+            );
+            evaluation.rejection = Some(Rejection { reason: Reason::Impossible, detail });
+            evaluation.level = Level::Correct;
+            return Ok(true);
+        }
+        if !measurable(&self.floor) {
+            timing.warnings.push("too short for a floor that means something".to_owned());
+        }
+        evaluation.level = Level::Timed;
+        evaluation.timing = Some(timing);
+        Ok(false)
+    }
+
+    fn measure_floor(&mut self) -> Result<Floor, Error> {
+        roofline::floor(
+            &mut self.stage,
+            &mut self.workshop,
+            &self.pool[0],
+            (self.options.n_threads, self.round_trip),
+            Limits { call: self.options.baseline_limit, baseline: Duration::MAX },
+            &mut self.rng,
+        )
+    }
+
+    /// Times a candidate, which has to be right, beside a trusted program outside the sandbox.
+    /// `None` with a rejection in the evaluation when it is not right.
+    pub fn time_against(
+        &mut self,
+        candidate: &Candidate,
+        peer: &Peer,
+    ) -> Result<Result<Timing, Rejection>, Error> {
+        let program = match self.workshop.compile(candidate)? {
+            Ok(program) => program,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let n_calls = self.fill_pool(FULL_CALLS)?;
+        let limits = Limits { call: self.options.baseline_limit, baseline: Duration::MAX };
+        let mut blocks = Vec::new();
+        for _ in 0..self.options.n_blocks {
+            let mut order: Vec<usize> = (0..n_calls).collect();
+            rand::seq::SliceRandom::shuffle(&mut order[..], &mut self.rng);
+            let n_threads = self.options.n_threads;
+            let steps: Vec<Step<'_>> =
+                order.iter().map(|&at| Step { set: &self.pool[at], n_threads }).collect();
+            let contenders = [Contender::Program(&program), Contender::Peer(peer)];
+            let showings = self.stage.run(&contenders, &steps, limits, &mut self.rng)?;
+            if let Some((_, rejection)) = &showings[1].rejection {
+                let (tool, reason) = (peer.name.clone(), rejection.detail.clone());
+                return Err(Error::Tool { tool, reason });
+            }
+            if let Some((_, rejection)) = &showings[0].rejection {
+                return Ok(Err(rejection.clone()));
+            }
+            // A peer compiles and plans in its first calls.
+            let skipped = 2.min(n_calls.saturating_sub(1));
+            blocks.push(Block {
+                candidate_nanos: net(&self.round_trip, &showings[0].calls[skipped..]),
+                baseline_nanos: net(&self.round_trip, &showings[1].calls[skipped..]),
+            });
+        }
+        let timing = timing::sum_up(
+            blocks,
+            &peer.name,
+            self.floor.nanos(),
+            self.round_trip.low_nanos,
+            self.options.seed,
+        );
+        Ok(Ok(timing.expect("each block has calls of both")))
+    }
+
+    /// Draws sets for timing until there are `wanted`, or memory ends it; how many of them there
+    /// are to use.
+    fn fill_pool(&mut self, wanted: usize) -> Result<usize, Error> {
+        while self.pool.len() < wanted {
+            let bytes: usize = self.pool.iter().map(Set::size_bytes).sum();
+            let next = self.pool[0].size_bytes();
+            // Two are needed for one timed call.
+            if self.pool.len() >= 2 && bytes + next > self.options.pool_bytes {
+                break;
+            }
+            self.pool.push(draw(&self.stage, 0, &mut self.rng)?);
+        }
+        Ok(wanted.min(self.pool.len()))
+    }
+
+    fn fill_kinds(&mut self) -> Result<(), Error> {
+        for at in self.kinds.len()..self.stage.expect.kinds().len().max(1) + 1 {
+            self.kinds.push(draw(&self.stage, at.saturating_sub(1), &mut self.rng)?);
+        }
+        Ok(())
+    }
+
+    fn fill_held(&mut self) -> Result<usize, Error> {
+        let next = self.pool[0].size_bytes();
+        let fits = (self.options.pool_bytes / 2 / next.max(1)).clamp(2, N_HELD);
+        while self.held.len() < fits {
+            self.held.push(draw(&self.stage, 0, &mut self.rng)?);
+        }
+        Ok(self.held.len())
+    }
+}
+
+fn in_order(sets: &[Set], n_threads: usize) -> Vec<Step<'_>> {
+    sets.iter().map(|set| Step { set, n_threads }).collect()
+}
+
+/// Writes what was found; whether it speaks against the candidate.
+fn note(evaluation: &mut Evaluation, found: Found) -> bool {
+    let worst = evaluation.error_over_tolerance.unwrap_or(0.0).max(found.worst);
+    if found.n_checked > 0 {
+        evaluation.error_over_tolerance = Some(worst);
+    }
+    evaluation.n_checked_calls += found.n_checked;
+    let rejected = found.rejection.is_some();
+    if rejected {
+        evaluation.rejection = found.rejection;
+        // A candidate that was right before and is not now, never was.
+        evaluation.level = Level::Compiled;
+        evaluation.timing = None;
+    }
+    rejected
+}
+
+/// Times with the empty round trip taken off, never zero. Its low quantile is what is certain:
+/// more than a call's own overhead must never be taken off, however busy the machine was.
+fn net(round_trip: &RoundTrip, calls: &[worker::Call]) -> Vec<u64> {
+    let empty = round_trip.low_nanos as u64;
+    let nanos = |call: &worker::Call| u64::try_from(call.elapsed.as_nanos()).unwrap_or(u64::MAX);
+    calls.iter().map(|call| nanos(call).saturating_sub(empty).max(1)).collect()
+}
+
+fn draw(stage: &Stage, kind: usize, rng: &mut impl Rng) -> Result<Set, Error> {
+    stage.expect.draw(kind, rng.random())
+}
+
+/// Processor and threads.
+fn machine(n_threads: usize) -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        text.lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(key, _)| key.trim() == name)
+            .map_or("", |(_, value)| value.trim())
+    };
+    let flags: Vec<&str> = field("flags").split_whitespace().collect();
+    let sets = ["avx512f", "avx512_bf16", "amx_tile", "avx2", "fma", "sse4_2"];
+    let sets: Vec<&str> = sets.into_iter().filter(|set| flags.contains(set)).collect();
+    format!("{}; {}; {n_threads} threads", field("model name"), sets.join(" "))
+}

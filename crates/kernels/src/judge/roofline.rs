@@ -1,0 +1,186 @@
+//! The least time that this machine needs for a task, measured under the very same protocol.
+//!
+//! Three programs of ours run like candidates: one does nothing (the empty round trip, taken off
+//! every time), one reads and writes every byte that the task has to and computes nothing, one
+//! does nothing but multiply and add. A candidate that is far faster than these did not do the
+//! work, whatever its outputs say.
+
+use rand::Rng;
+use runs::stats::quantile;
+
+use super::compile::{Program, Workshop};
+use super::expect::Set;
+use super::session::{Contender, Limits, Stage, Step};
+use crate::{Candidate, Error, Language};
+
+const EMPTY: &str = include_str!("../../worker/empty.c");
+const TOUCH: &str = include_str!("../../worker/touch.c");
+const PEAK: &str = include_str!("../../worker/peak.c");
+
+/// Calls of the empty program; the first is for warming up.
+const N_EMPTY: usize = 16;
+
+/// Calls of the others.
+const N_OTHERS: usize = 6;
+
+/// Operations of one call of the arithmetic: a few dozen milliseconds.
+const PEAK_FLOPS: f64 = 4e9;
+
+/// A candidate below this share of the floor is impossible. Caches, and the grain of the clock,
+/// make up to a third of a difference.
+pub(super) const SLACK: f64 = 0.6;
+
+/// What a call costs that computes nothing, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RoundTrip {
+    /// Median.
+    pub median_nanos: f64,
+    /// 5 % quantile, taken off every measured time.
+    pub low_nanos: f64,
+    /// 95 % quantile.
+    pub high_nanos: f64,
+    /// Calls measured.
+    pub n: usize,
+}
+
+/// Least times by this machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Floor {
+    /// Bytes that every kernel must read or write.
+    pub bytes: f64,
+    /// Time to touch them, the fastest of a few calls.
+    pub touch_nanos: f64,
+    /// Operations that every kernel must do, 0 when not known.
+    pub flops: f64,
+    /// Operations per second of the fastest of a few calls; 0 when not measured.
+    pub flops_per_second: f64,
+}
+
+impl Floor {
+    /// The lower of two measurements: a busy machine only ever makes them larger.
+    #[must_use]
+    pub fn lower(self, other: Floor) -> Floor {
+        Floor {
+            touch_nanos: self.touch_nanos.min(other.touch_nanos),
+            flops_per_second: self.flops_per_second.max(other.flops_per_second),
+            ..self
+        }
+    }
+
+    /// The larger of both times.
+    #[must_use]
+    pub fn nanos(&self) -> f64 {
+        let arithmetic = if self.flops_per_second > 0.0 {
+            self.flops / self.flops_per_second * 1e9
+        } else {
+            0.0
+        };
+        self.touch_nanos.max(arithmetic)
+    }
+}
+
+fn ours(source: String) -> Candidate {
+    Candidate { language: Language::C, source, flags: Vec::new() }
+}
+
+/// Compiles a program of ours.
+fn make(workshop: &mut Workshop, source: String) -> Result<std::sync::Arc<Program>, Error> {
+    workshop.compile(&ours(source))?.map_err(|rejection| Error::Tool {
+        tool: "gcc".to_owned(),
+        reason: format!("a program of ours was refused: {}", rejection.detail),
+    })
+}
+
+/// Times of one of our programs over some calls, in nanoseconds, the first left out.
+fn times(
+    stage: &mut Stage,
+    program: &Program,
+    set: &Set,
+    (n_calls, n_threads): (usize, usize),
+    limits: Limits,
+    rng: &mut impl Rng,
+) -> Result<Vec<f64>, Error> {
+    let steps = vec![Step { set, n_threads }; n_calls];
+    let mut showings = stage.run(&[Contender::Probe(program)], &steps, limits, rng)?;
+    let showing = showings.remove(0);
+    if let Some((_, rejection)) = showing.rejection {
+        let reason = format!("a program of ours failed: {}", rejection.detail);
+        return Err(Error::Tool { tool: "the sandbox".to_owned(), reason });
+    }
+    Ok(showing.calls[1..].iter().map(|call| call.elapsed.as_nanos() as f64).collect())
+}
+
+/// Measures the empty round trip.
+pub(super) fn round_trip(
+    stage: &mut Stage,
+    workshop: &mut Workshop,
+    set: &Set,
+    n_threads: usize,
+    limits: Limits,
+    rng: &mut impl Rng,
+) -> Result<RoundTrip, Error> {
+    let program = make(workshop, EMPTY.to_owned())?;
+    let times = times(stage, &program, set, (N_EMPTY, n_threads), limits, rng)?;
+    let at = |q| quantile(&times, q).expect("measured");
+    Ok(RoundTrip {
+        median_nanos: at(0.5),
+        low_nanos: at(0.05),
+        high_nanos: at(0.95),
+        n: times.len(),
+    })
+}
+
+/// Measures the floor.
+pub(super) fn floor(
+    stage: &mut Stage,
+    workshop: &mut Workshop,
+    set: &Set,
+    (n_threads, round_trip): (usize, RoundTrip),
+    limits: Limits,
+    rng: &mut impl Rng,
+) -> Result<Floor, Error> {
+    let (source, bytes) = touching(stage);
+    let program = make(workshop, source)?;
+    let calls = (N_OTHERS, n_threads);
+    let net = |times: Vec<f64>| {
+        let least = times.into_iter().fold(f64::INFINITY, f64::min);
+        (least - round_trip.low_nanos).max(0.0)
+    };
+    // Where there is little to touch, starting a second thread costs more than it gains.
+    let alone = net(times(stage, &program, set, (N_OTHERS, 1), limits, rng)?);
+    let together = net(times(stage, &program, set, calls, limits, rng)?);
+    let touch_nanos = alone.min(together);
+    let flops = stage.expect.n_flops();
+    let mut flops_per_second = 0.0;
+    if flops > 0.0 {
+        let program = make(workshop, format!("#define N_FLOPS {PEAK_FLOPS:e}\n{PEAK}"))?;
+        let nanos = net(times(stage, &program, set, calls, limits, rng)?);
+        flops_per_second = PEAK_FLOPS / nanos.max(1.0) * 1e9;
+    }
+    Ok(Floor { bytes, touch_nanos, flops, flops_per_second })
+}
+
+/// The program that touches, for this task, and how many bytes that are.
+fn touching(stage: &Stage) -> (String, f64) {
+    let whole = stage.expect.read_whole();
+    let read = stage.given.iter().enumerate().filter(|(idx, _)| whole.get(*idx) == Some(&true));
+    let read: Vec<(usize, usize)> = read.map(|(idx, tensor)| (idx, tensor.size_bytes())).collect();
+    let written: Vec<usize> = stage.returned.iter().map(|tensor| tensor.size_bytes()).collect();
+    let bytes: usize = read.iter().map(|(_, bytes)| bytes).chain(&written).sum();
+    let list = |numbers: Vec<usize>| {
+        // C has no empty tables.
+        let texts: Vec<String> = numbers.iter().chain([&0]).map(ToString::to_string).collect();
+        texts.join(", ")
+    };
+    let source = format!(
+        "enum {{ N_READ = {}, N_WRITTEN = {} }};\nstatic const int READ_INDEX[] = {{{}}};\n\
+         static const long READ_BYTES[] = {{{}}};\nstatic const long WRITTEN_BYTES[] = {{{}}};\n{}",
+        read.len(),
+        written.len(),
+        list(read.iter().map(|(idx, _)| *idx).collect()),
+        list(read.iter().map(|(_, bytes)| *bytes).collect()),
+        list(written),
+        TOUCH
+    );
+    (source, bytes as f64)
+}

@@ -1,0 +1,311 @@
+//! The space of schedules of one task: where search begins and how it moves.
+
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::candidate::Candidate;
+use crate::emit;
+use crate::error::Error;
+use crate::loops::{Expr, Program, Rule};
+use crate::lower::lower;
+use crate::plan::{Form, Part, Plan, Schedule, Vectors};
+use crate::space::{Descriptors, Genotype, Space};
+use crate::task::Task;
+
+/// Schedules of a task's program, and of the same at other sizes.
+pub struct Schedules {
+    program: Program,
+    variants: Vec<Program>,
+    signature: String,
+}
+
+impl Schedules {
+    /// The space for a task.
+    ///
+    /// # Errors
+    /// [`Error::Operation`] when the task has operations that are not lowered.
+    pub fn new(task: &Task) -> Result<Self, Error> {
+        let program = lower(&task.graph)?;
+        let variants = task.variants.iter().map(lower).collect::<Result<_, _>>()?;
+        let mut labels: Vec<&str> =
+            program.definitions.iter().map(|each| each.label.as_str()).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        Ok(Self { signature: labels.join(" "), program, variants })
+    }
+
+    /// The loops that are scheduled.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    fn read(&self, genotype: &Genotype) -> Schedule {
+        // What the archive holds was written from a schedule; anything else stands for the base.
+        serde_json::from_value(genotype.0.clone())
+            .ok()
+            .filter(|schedule: &Schedule| schedule.parts.len() == self.program.definitions.len())
+            .unwrap_or_else(|| Schedule::base(&self.program))
+    }
+}
+
+fn written(schedule: &Schedule) -> Genotype {
+    Genotype(serde_json::to_value(schedule).expect("a schedule is plain data"))
+}
+
+impl Space for Schedules {
+    fn base(&self) -> Genotype {
+        written(&Schedule::base(&self.program))
+    }
+
+    fn seeds(&self) -> Vec<Genotype> {
+        let sensible = sensible(&self.program);
+        let change = |change: &dyn Fn(&mut Part)| {
+            let mut schedule = sensible.clone();
+            schedule.parts.iter_mut().for_each(change);
+            written(&schedule)
+        };
+        let mut seeds = vec![
+            written(&sensible),
+            change(&|part| part.form = Form::Plain),
+            change(&|part| (part.form, part.rows, part.columns) = (Form::Dots, 4, 4)),
+            change(&|part| part.join = false),
+            change(&|part| part.streaming = true),
+            change(&|part| (part.rows, part.columns) = (12, 2)),
+            change(&|part| part.swapped = true),
+            change(&|part| part.store = false),
+        ];
+        seeds.dedup();
+        seeds
+    }
+
+    fn mutate(&self, parent: &Genotype, n_changes: usize, rng: &mut ChaCha8Rng) -> Genotype {
+        let parent = self.read(parent);
+        let before = emit::c(&self.program, &parent);
+        let mut child = parent.clone();
+        // Genes that change nothing are common; a child that is its parent tells nothing.
+        for _ in 0..24 {
+            child = parent.clone();
+            for _ in 0..n_changes.max(1) {
+                change(&mut child, &self.program, rng);
+            }
+            if emit::c(&self.program, &child) != before {
+                break;
+            }
+        }
+        written(&child)
+    }
+
+    fn cross(&self, one: &Genotype, other: &Genotype, rng: &mut ChaCha8Rng) -> Genotype {
+        let (one, other) = (self.read(one), self.read(other));
+        let mut child = one.clone();
+        for (own, part) in child.parts.iter_mut().zip(&other.parts) {
+            if rng.random_bool(0.5) {
+                *own = part.clone();
+            }
+        }
+        if rng.random_bool(0.5) {
+            child.width = other.width;
+        }
+        if rng.random_bool(0.5) {
+            child.flags = other.flags;
+        }
+        written(&child)
+    }
+
+    fn adopt(&self, foreign: &Genotype) -> Option<Genotype> {
+        let foreign: Schedule = serde_json::from_value(foreign.0.clone()).ok()?;
+        let mut schedule = sensible(&self.program);
+        let mut from = foreign.parts.iter();
+        let mut found = 0;
+        for own in &mut schedule.parts {
+            // In order, so that the second of two equal operations takes after the second.
+            let mut rest = from.clone();
+            if let Some(part) = rest.find(|part| part.of == own.of) {
+                *own = part.clone();
+                from = rest;
+                found += 1;
+            }
+        }
+        schedule.width = foreign.width;
+        schedule.flags = foreign.flags;
+        (found > 0).then(|| written(&schedule))
+    }
+
+    fn emit(&self, genotype: &Genotype) -> Candidate {
+        emit::c(&self.program, &self.read(genotype))
+    }
+
+    fn emit_variant(&self, genotype: &Genotype, variant_idx: usize) -> Option<Candidate> {
+        let program = self.variants.get(variant_idx)?;
+        let schedule = self.read(genotype);
+        // Other sizes may lower to other definitions; then the schedule says nothing of them.
+        (program.definitions.len() == schedule.parts.len()).then(|| emit::c(program, &schedule))
+    }
+
+    fn descriptors(&self, genotype: &Genotype) -> Descriptors {
+        let plan = Plan::new(&self.program, &self.read(genotype));
+        let n = plan.nests.len();
+        let any = |holds: &dyn Fn(&crate::plan::Nest) -> bool| plan.nests.iter().any(holds);
+        let packed = any(&|nest| nest.product.as_ref().is_some_and(|each| !each.direct));
+        let streaming = any(&|nest| nest.part.streaming && nest.vectors != Vectors::None);
+        let pieces = plan.program.definitions.len() > self.program.definitions.len();
+        let parallel = if !any(&|nest| nest.part.threads) {
+            "none"
+        } else if pieces {
+            "reduction"
+        } else if any(&|nest| nest.product.is_some()) {
+            "blocks"
+        } else {
+            "outer"
+        };
+        let memory = match (packed, streaming) {
+            (false, false) => "plain",
+            (true, false) => "packed",
+            (false, true) => "streaming",
+            (true, true) => "packed-streaming",
+        };
+        Descriptors {
+            fusion: if n > 4 { "nests-5-or-more".to_owned() } else { format!("nests-{n}") },
+            parallel: parallel.to_owned(),
+            memory: memory.to_owned(),
+        }
+    }
+
+    fn signature(&self) -> String {
+        self.signature.clone()
+    }
+}
+
+/// What rules of thumb suggest: fused where nothing is computed twice, all threads, vectors, tiles.
+#[must_use]
+pub fn sensible(program: &Program) -> Schedule {
+    let mut schedule = Schedule::base(program);
+    for (idx, part) in schedule.parts.iter_mut().enumerate() {
+        let definition = &program.definitions[idx];
+        part.apart = false;
+        part.join = true;
+        part.vectors = true;
+        part.unroll = 4;
+        part.threads = true;
+        part.form = Form::Tiles;
+        part.rows = 8;
+        part.columns = 3;
+        part.store = stored(program, idx);
+        if inner_product(program, idx) {
+            (part.form, part.rows, part.columns) = (Form::Dots, 4, 4);
+        }
+        if let Rule::Reduce { over, .. } = &definition.rule {
+            let positions: usize = definition.shape.iter().product();
+            let depth: usize = over.iter().product();
+            if positions < 8 && depth >= 1 << 14 {
+                part.pieces = 16;
+            }
+        }
+    }
+    schedule
+}
+
+/// Whether inner products suggest themselves: few rows or columns, or no axis to lie vectors along
+/// but the one that is summed over.
+fn inner_product(program: &Program, idx: usize) -> bool {
+    let Rule::Reduce { over, .. } = &program.definitions[idx].rule else { return false };
+    let shape = &program.definitions[idx].shape;
+    let short = shape.iter().copied().filter(|&extent| extent > 1).min().unwrap_or(1);
+    over.len() == 1 && over[0] >= 64 && (short <= 64 || shape.len() < 2)
+}
+
+/// Whether it pays to store a map: it would be computed again and again, or read under conditions.
+fn stored(program: &Program, idx: usize) -> bool {
+    let source = program.given.len() + idx;
+    let Rule::Map(expr) = &program.definitions[idx].rule else { return true };
+    if matches!(expr, Expr::If(..)) {
+        return true;
+    }
+    if expr.n_operations() == 0 {
+        return false;
+    }
+    let size: usize = program.definitions[idx].shape.iter().product();
+    let (mut n_reads, mut n_users) = (0, 0);
+    for user in &program.definitions {
+        let exprs = match &user.rule {
+            Rule::Map(expr) => vec![expr],
+            Rule::Scan { body, .. } => vec![body],
+            Rule::Reduce { body, finish, .. } => vec![body, finish],
+        };
+        let loads = exprs.into_iter().flat_map(Expr::loads).filter(|each| each.0 == source).count();
+        if loads == 0 {
+            continue;
+        }
+        let mut positions: usize = user.shape.iter().product();
+        if let Rule::Reduce { over, .. } = &user.rule {
+            positions *= over.iter().product::<usize>();
+        }
+        n_reads += positions;
+        n_users += 1;
+    }
+    let costly = expr.n_operations() > 4;
+    n_reads > 2 * size || (n_users > 1 && costly && size > 1)
+}
+
+/// Any schedule at all: for tests of what has to hold for all of them.
+#[must_use]
+pub fn random(program: &Program, rng: &mut ChaCha8Rng) -> Schedule {
+    let mut schedule = sensible(program);
+    for _ in 0..rng.random_range(0..4 * program.definitions.len().max(2)) {
+        change(&mut schedule, program, rng);
+    }
+    schedule
+}
+
+/// Changes one gene.
+fn change(schedule: &mut Schedule, program: &Program, rng: &mut ChaCha8Rng) {
+    let pick = |from: &[usize], rng: &mut ChaCha8Rng| *from.choose(rng).expect("not empty");
+    if rng.random_bool(0.1) || schedule.parts.is_empty() {
+        if rng.random_bool(0.5) {
+            schedule.width = 24 - schedule.width;
+        } else {
+            schedule.flags = rng.random_range(0..Schedule::FLAGS.len());
+        }
+        return;
+    }
+    let idx = rng.random_range(0..schedule.parts.len());
+    let part = &mut schedule.parts[idx];
+    let folds = matches!(program.definitions[idx].rule, Rule::Reduce { .. });
+    match rng.random_range(0..if folds { 15 } else { 8 }) {
+        0 => part.store = !part.store,
+        1 => part.apart = !part.apart,
+        2 => part.join = !part.join,
+        3 => part.streaming = !part.streaming,
+        4 | 5 => part.unroll = pick(&[1, 2, 4, 8], rng),
+        6 => part.axis = pick(&[0, 1, 2], rng),
+        7 => match rng.random_range(0..4) {
+            0 => part.vectors = !part.vectors,
+            1 => part.threads = !part.threads,
+            _ => part.axis = pick(&[0, 1], rng),
+        },
+        8 => part.pieces = pick(&[0, 2, 4, 8, 16, 32, 64], rng),
+        9 => part.form = *[Form::Plain, Form::Tiles, Form::Dots].choose(rng).expect("not empty"),
+        10 | 11 => {
+            let tiles = [
+                (1, 6),
+                (2, 6),
+                (4, 4),
+                (6, 4),
+                (8, 3),
+                (9, 3),
+                (12, 2),
+                (14, 2),
+                (28, 1),
+                (6, 2),
+                (4, 3),
+                (4, 2),
+            ];
+            (part.rows, part.columns) = *tiles.choose(rng).expect("not empty");
+        }
+        12 => part.swapped = !part.swapped,
+        13 => part.packed = !part.packed,
+        _ => part.chunks = pick(&[1, 2, 4, 8, 16], rng),
+    }
+}

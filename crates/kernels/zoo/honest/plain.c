@@ -1,0 +1,3 @@
+// task: affine
+SCRATCH(0);
+KERNEL { HONEST_AFFINE(0, N); }
