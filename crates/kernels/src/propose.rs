@@ -168,6 +168,13 @@ pub trait Proposer: Send + Sync {
     /// The operators it has.
     fn operators(&self) -> Vec<Operator>;
 
+    /// Tokens and US dollars that a request may take at most, so that several at once keep to a
+    /// limit together.
+    fn most(&self, request: &Request<'_>) -> (u64, f64) {
+        let _ = request;
+        (0, 0.0)
+    }
+
     /// Makes a candidate.
     ///
     /// # Errors

@@ -4,10 +4,14 @@
 //! it works, and completes it. Who dies lets the claim run out, and another takes it. An order is
 //! completed once: a second finding, from someone who was thought dead, is turned away.
 
+#[cfg(feature = "postgres")]
+mod postgres;
 mod work;
 
 use std::time::Duration;
 
+#[cfg(feature = "postgres")]
+pub use postgres::Postgres;
 pub(crate) use work::fulfil;
 pub use work::{Bench, Worked, work};
 

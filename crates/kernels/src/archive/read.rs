@@ -237,6 +237,20 @@ impl Archive {
         Ok(same)
     }
 
+    /// Attempts that a judge of another version verified, that today's has not looked at, and that
+    /// nothing was found against: what has to be verified again before it is given out.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn to_verify_again(&self, harness: &str) -> Result<Vec<AttemptId>, Error> {
+        let sql = "SELECT o.attempt FROM orders o JOIN findings f ON f.order_id = o.id \
+                   GROUP BY o.attempt \
+                   HAVING sum(f.level = 'verified' AND f.harness <> ?1) > 0 \
+                     AND sum(f.reason IS NOT NULL) = 0 AND sum(f.harness = ?1) = 0 \
+                   ORDER BY o.attempt";
+        self.rows("look for old verifications", sql, [harness], |row| row.get(0))
+    }
+
     pub(super) fn rows<T>(
         &self,
         action: &'static str,

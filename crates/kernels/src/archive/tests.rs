@@ -226,6 +226,8 @@ fn only_what_this_judge_verified_and_nothing_spoke_against_is_known() {
     assert_eq!(known("other", "another signature, the same operations", HARNESS), [id]);
     assert!(known("t", "s", HARNESS).is_empty(), "its own task needs no adoption");
     assert!(known("other", "s", "a later judge").is_empty(), "verified by another judge");
+    assert_eq!(archive.to_verify_again("a later judge").unwrap(), [id]);
+    assert!(archive.to_verify_again(HARNESS).unwrap().is_empty());
     let other_operations = archive.known("other", "x", &["aten.mm".to_owned()], HARNESS, 9);
     assert!(other_operations.unwrap().is_empty());
     archive.order(id, Kind::Recheck, 0).unwrap();
@@ -234,6 +236,7 @@ fn only_what_this_judge_verified_and_nothing_spoke_against_is_known() {
     wrong.evaluation.rejection =
         Some(Rejection { reason: Reason::Drift, detail: "later".to_owned() });
     archive.record_finding(3, &wrong).unwrap();
+    assert!(archive.to_verify_again("a later judge").unwrap().is_empty());
     assert!(known("other", "s", HARNESS).is_empty(), "found wrong since");
 }
 

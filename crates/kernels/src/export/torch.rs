@@ -69,18 +69,22 @@ pub(super) fn loader(task: &Task, candidate: &Candidate) -> String {
     let flags: Vec<String> = candidate.flags.iter().map(|flag| format!("{flag:?}")).collect();
     let given: Vec<String> = task.graph.given().map(|tensor| tensor.name.clone()).collect();
     let openmp = candidate.flags.iter().any(|flag| flag.contains("openmp"));
-    let link = if openmp { "\"-fopenmp\"" } else { "" };
+    let link = if openmp { ", \"-fopenmp\"" } else { "" };
+    let options: String = flags.iter().map(|flag| format!("{flag}, ")).collect();
     format!(
         "\"\"\"The exported kernel as a PyTorch function: forward([{given}]) -> list of outputs.\n\n\
          Made for inference: nothing is recorded for gradients.\n\"\"\"\n\n\
-         from pathlib import Path\n\nfrom torch.utils.cpp_extension import load\n\n\
-         _folder = Path(__file__).parent\n\
-         _module = load(\n    name=\"tetrad_{name}\",\n    \
-         sources=[str(_folder / \"binding.cpp\"), str(_folder / \"kernel.c\")],\n    \
-         extra_cflags=[\"-O2\", {flags}],\n    extra_ldflags=[{link}],\n)\n\
-         forward = _module.forward\n",
+         import os\nimport subprocess\nfrom pathlib import Path\n\n\
+         from torch.utils.cpp_extension import load\n\n\
+         _folder = Path(__file__).resolve().parent\n\
+         _object = str(_folder / \"kernel.o\")\n\
+         # PyTorch would compile a C file as C++.\n\
+         subprocess.run(\n    [os.environ.get(\"CC\", \"cc\"), \"-O2\", \"-fPIC\", {options}\"-c\", \
+         str(_folder / \"kernel.c\"), \"-o\", _object],\n    check=True,\n)\n\
+         forward = load(\n    name=\"tetrad_{name}\",\n    \
+         sources=[str(_folder / \"binding.cpp\")],\n    \
+         extra_ldflags=[_object{link}],\n).forward\n",
         given = given.join(", "),
-        flags = flags.join(", "),
     )
 }
 

@@ -176,6 +176,11 @@ impl Proposer for Model<'_> {
         vec![Operator::LlmFull, Operator::LlmDiff, Operator::LlmCross]
     }
 
+    fn most(&self, request: &Request<'_>) -> (u64, f64) {
+        let (tokens, usd) = self.cost_of(&self.request(request));
+        (tokens + u64::from(self.config.reply_tokens), usd.unwrap_or(0.0))
+    }
+
     fn propose(&self, request: &Request<'_>) -> Result<Offer, Error> {
         let began = Instant::now();
         let sent = self.request(request);

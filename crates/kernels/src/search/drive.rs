@@ -53,6 +53,8 @@ struct State {
     knowledge: Knowledge,
     /// Numbers that are being proposed.
     planned: BTreeMap<u64, Option<Arm>>,
+    /// What requests under way may take, by number: tokens and US dollars.
+    reserved: BTreeMap<u64, (u64, f64)>,
     /// Proposers that gave up in this sitting.
     silent: BTreeSet<String>,
     end: Option<End>,
@@ -99,6 +101,7 @@ pub(super) fn drive(
         state: Mutex::new(State {
             knowledge,
             planned: BTreeMap::new(),
+            reserved: BTreeMap::new(),
             silent: BTreeSet::new(),
             end: None,
             failure: None,
@@ -206,8 +209,12 @@ impl Hall<'_> {
         self.sync(state)?;
         let secs = self.sat_before_secs + self.began.elapsed().as_secs_f64();
         if self.config.budget.secs.is_some_and(|limit| secs >= limit) {
+            // What is under way is finished, so that nothing good is left unverified; of workers
+            // elsewhere nobody knows how long they take.
             state.end.get_or_insert(End::TimeUp);
-            return Ok(Step::Leave);
+            if self.config.jobs == 0 {
+                return Ok(Step::Leave);
+            }
         }
         if self.config.jobs > 0
             && let Some(order) = archive.claim_of(Some(&self.search.key), worker, LEASE)?
@@ -273,8 +280,13 @@ impl Hall<'_> {
     /// Tokens and money left; `None` when one of them is used up.
     fn affordable(&self, state: &State) -> Option<(Option<u64>, Option<f64>)> {
         let spent = state.knowledge.spent();
-        let tokens = self.config.budget.tokens.map(|limit| limit.saturating_sub(spent.tokens()));
-        let usd = self.config.budget.usd.map(|limit| limit - spent.usd.unwrap_or(0.0));
+        let (mut tokens, mut usd) = (spent.tokens(), spent.usd.unwrap_or(0.0));
+        for reserved in state.reserved.values() {
+            tokens += reserved.0;
+            usd += reserved.1;
+        }
+        let tokens = self.config.budget.tokens.map(|limit| limit.saturating_sub(tokens));
+        let usd = self.config.budget.usd.map(|limit| limit - usd);
         (tokens != Some(0) && usd.is_none_or(|usd| usd > 0.0)).then_some((tokens, usd))
     }
 
@@ -359,8 +371,13 @@ impl Hall<'_> {
     }
 
     fn propose(&self, plan: &Plan) -> Result<(), Error> {
-        let made = self.make(plan);
-        match made {
+        let proposed = self.make_and_record(plan);
+        self.lock().reserved.remove(&plan.seq);
+        proposed
+    }
+
+    fn make_and_record(&self, plan: &Plan) -> Result<(), Error> {
+        match self.make(plan) {
             Ok(Some(attempt)) => {
                 let recorded = self.deps.archive.propose(&attempt);
                 self.planned(plan.seq, recorded)
@@ -380,10 +397,10 @@ impl Hall<'_> {
     /// The attempt, or none when the number has to be planned anew.
     fn make(&self, plan: &Plan) -> Result<Option<NewAttempt>, Error> {
         let parents = self.parents(&plan.parents)?;
-        let (failures, left) = {
-            let state = self.lock();
-            let left = self.affordable(&state).unwrap_or((Some(0), None));
-            (state.knowledge.failures(plan.island), left)
+        // Who draws without learning is not told of failures either.
+        let failures = match self.config.strategy {
+            Strategy::Evolve => self.lock().knowledge.failures(plan.island),
+            Strategy::BestOfN | Strategy::Random => Vec::new(),
         };
         let request = |operator: Operator, seed: u64, strength: usize| Request {
             operator,
@@ -391,11 +408,11 @@ impl Hall<'_> {
             parents: &parents,
             failures: &failures,
             seed,
-            tokens_left: left.0,
-            usd_left: left.1,
+            tokens_left: None,
+            usd_left: None,
         };
         if plan.proposer != self.builtin.name() {
-            return self.ask_model(plan, &request(plan.operator, plan.seed, plan.strength));
+            return self.ask_model(plan, request(plan.operator, plan.seed, plan.strength));
         }
         for draw in 0..N_DRAWS {
             // Parents that are much alike have few children; where everything near was tried, look
@@ -415,12 +432,22 @@ impl Hall<'_> {
         Ok(None)
     }
 
-    fn ask_model(&self, plan: &Plan, request: &Request<'_>) -> Result<Option<NewAttempt>, Error> {
+    fn ask_model(
+        &self,
+        plan: &Plan,
+        mut request: Request<'_>,
+    ) -> Result<Option<NewAttempt>, Error> {
         let Some(model) = self.deps.models.iter().find(|model| model.name() == plan.proposer)
         else {
             return Err(Error::Config { reason: format!("no proposer `{}`", plan.proposer) });
         };
-        let offer = match model.propose(request) {
+        {
+            let mut state = self.lock();
+            let left = self.affordable(&state).unwrap_or((Some(0), None));
+            (request.tokens_left, request.usd_left) = left;
+            state.reserved.insert(plan.seq, model.most(&request));
+        }
+        let offer = match model.propose(&request) {
             Ok(offer) => offer,
             Err(Error::Model(llm::Error::Interrupted { .. })) => return Err(Error::Interrupted),
             Err(error) => {

@@ -444,6 +444,20 @@ fn learning_from_results_beats_drawing_at_random_on_the_twins_hills() {
 }
 
 #[test]
+fn when_time_is_up_what_is_under_way_is_finished_and_nothing_new_begun() {
+    let world = World::new();
+    let twin = world.twin.clone().with_pause(Duration::from_millis(1));
+    let mut config = config(Strategy::Evolve, 1, 1_000_000);
+    config.budget.secs = Some(0.05);
+    let summary = world.run_with(&config, &world.twin, Arc::new(twin)).unwrap();
+    assert_eq!(summary.end, End::TimeUp);
+    assert_eq!(world.archive.n_open("k").unwrap(), 0);
+    assert!(summary.n_evaluated == summary.n_attempts && summary.n_attempts > 0);
+    let again = world.run(&config);
+    assert_eq!((again.n_attempts, again.end), (summary.n_attempts, End::TimeUp), "no time is left");
+}
+
+#[test]
 fn a_configuration_that_makes_no_sense_is_refused() {
     let world = World::new();
     let base = config(Strategy::Random, 1, 4);

@@ -98,6 +98,9 @@ pub(crate) struct Search {
     /// Requests a minute to each model at most, retries included.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) requests_per_minute: Option<u32>,
+    /// Hand evaluations on to workers through this PostgreSQL database; `--jobs 0` leaves all to them.
+    #[arg(long, value_name = "URL")]
+    pub(crate) relay: Option<String>,
     /// Say what the models would take at most, and send nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -111,8 +114,9 @@ pub(crate) struct Search {
 /// `tetrad kernels worker`.
 #[derive(Debug, Args)]
 pub(crate) struct Worker {
-    /// Where orders are: an archive's file, for processes on one machine.
-    #[arg(long, value_name = "FILE")]
+    /// Where orders are: an archive's file, for processes on one machine, or the `postgres://` URL that
+    /// the search has as `--relay`.
+    #[arg(long, value_name = "FILE|URL")]
     pub(crate) queue: String,
     /// Leave after so many seconds without work; stays when absent.
     #[arg(long, value_name = "SECS")]

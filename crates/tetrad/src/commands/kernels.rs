@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use kernels::archive::{Archive, AttemptRecord, FindingRecord};
 use kernels::export;
-use kernels::queue::work;
+use kernels::queue::{Queue, Relay, work};
 use kernels::report::{Server, gather, gather_with_rivals, render, render_attempt};
 use runs::Store;
 use serde::Serialize;
@@ -226,6 +226,51 @@ fn write_out(
     Ok(Status::Ok)
 }
 
+/// Whether a queue's name is a database's and not a file's.
+fn is_postgres(name: &str) -> bool {
+    name.starts_with("postgres://") || name.starts_with("postgresql://")
+}
+
+fn queue(name: &str) -> anyhow::Result<Box<dyn Queue>> {
+    if is_postgres(name) {
+        return postgres_queue(name);
+    }
+    Ok(Box::new(Archive::open_existing(Path::new(name))?))
+}
+
+#[cfg(feature = "postgres")]
+fn postgres_queue(url: &str) -> anyhow::Result<Box<dyn Queue>> {
+    Ok(Box::new(kernels::queue::Postgres::connect(url)?))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres_queue(_: &str) -> anyhow::Result<Box<dyn Queue>> {
+    Err(without_postgres())
+}
+
+/// The relay of a search.
+#[cfg(feature = "postgres")]
+pub(crate) fn relay(url: &str) -> anyhow::Result<Box<dyn Relay>> {
+    if !is_postgres(url) {
+        return Err(usage(format!("failed to use relay `{url}`"), "give a `postgres://` URL"));
+    }
+    Ok(Box::new(kernels::queue::Postgres::connect(url)?))
+}
+
+/// The relay of a search.
+#[cfg(not(feature = "postgres"))]
+pub(crate) fn relay(_: &str) -> anyhow::Result<Box<dyn Relay>> {
+    Err(without_postgres())
+}
+
+#[cfg(not(feature = "postgres"))]
+fn without_postgres() -> anyhow::Error {
+    crate::exit::unavailable(
+        "failed to reach a PostgreSQL queue: this program was built without it",
+        "build with `cargo build --release --features postgres`",
+    )
+}
+
 /// Serves until it is killed. The first line on stdout is the URL, for scripts that wait for it.
 fn serve(archive: &Path, port: u16, output: &Output) -> anyhow::Result<Status> {
     let server = Server::bind(archive, port)?;
@@ -236,7 +281,7 @@ fn serve(archive: &Path, port: u16, output: &Output) -> anyhow::Result<Status> {
 }
 
 fn worker(arguments: &Worker, output: &Output) -> anyhow::Result<Status> {
-    let queue = Archive::open_existing(Path::new(&arguments.queue))?;
+    let queue = queue(&arguments.queue)?;
     let name = format!("worker:{}", std::process::id());
     let idle = match arguments.idle {
         Some(secs) if !(secs.is_finite() && secs >= 0.0) => {
@@ -246,7 +291,7 @@ fn worker(arguments: &Worker, output: &Output) -> anyhow::Result<Status> {
     };
     let cancel = super::chess_run::interrupt_flag();
     let lease = Duration::from_secs(arguments.lease);
-    let worked = work(&queue, &Benches::default(), &name, lease, idle, &cancel)?;
+    let worked = work(queue.as_ref(), &Benches::default(), &name, lease, idle, &cancel)?;
     output.answer("tetrad.kernels.worker", &worked, || {
         format!("{} completed, {} too late", worked.n_completed, worked.n_late)
     })?;

@@ -68,6 +68,7 @@ pub(crate) fn run(
     for (_, config) in configs(&settings, "") {
         config.check().map_err(|reason| kernels::Error::Config { reason })?;
     }
+    let relay = arguments.relay.as_deref().map(super::kernels::relay).transpose()?;
     let archive = Archive::open(&settings.archive)?;
     let (mut run, _) = store.resume_or_create("kernels", "search", &settings, settings.seed)?;
     let mut answer = Answer {
@@ -78,7 +79,7 @@ pub(crate) fn run(
     let bar = Bar::new(output);
     let mut outcome = Ok(());
     for (key, config) in configs(&settings, run.id()) {
-        match one(&config, &key, &bench, models.make()?, &archive, &bar) {
+        match one(&config, &key, &bench, models.make()?, &archive, relay.as_deref(), &bar) {
             Ok(summary) => {
                 let is_over = summary.end == End::Interrupted;
                 answer.searches.push(summary);
@@ -165,6 +166,7 @@ fn one(
     bench: &Workbench,
     models: Vec<Box<dyn Proposer + '_>>,
     archive: &Archive,
+    relay: Option<&dyn kernels::queue::Relay>,
     bar: &Bar<'_>,
 ) -> Result<SearchSummary, kernels::Error> {
     let cancel = super::chess_run::interrupt_flag();
@@ -175,7 +177,7 @@ fn one(
         evaluator: Arc::clone(&bench.evaluator),
         models,
         cancel: &cancel,
-        relay: None,
+        relay,
     };
     search(config, key, &deps, bar)
 }

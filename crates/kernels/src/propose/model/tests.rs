@@ -154,6 +154,15 @@ fn search_with(
     proposers: &[&str],
     budget: Budget,
 ) -> (search::SearchSummary, tempfile::TempDir) {
+    search_at_once(models, proposers, budget, 1)
+}
+
+fn search_at_once(
+    models: Vec<Box<dyn Proposer + '_>>,
+    proposers: &[&str],
+    budget: Budget,
+    jobs: usize,
+) -> (search::SearchSummary, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let archive = Archive::open(&folder.path().join("a.sqlite")).unwrap();
     let twin = Twin::new("hill");
@@ -175,7 +184,7 @@ fn search_with(
         shape: Shape { n_islands: 2, migrate_every: 10, recheck_every: 20 },
         proposers: proposers.iter().map(|name| (*name).to_owned()).collect(),
         budget,
-        jobs: 1,
+        jobs,
     };
     (search::run(&config, "k", &deps, &NoProgress).unwrap(), folder)
 }
@@ -228,6 +237,17 @@ fn a_token_budget_ends_the_models_part_and_the_schedules_go_on() {
     let (summary, _folder) = search_with(vec![Box::new(model)], &["scripted:twin-coder"], budget);
     assert_eq!(summary.end, End::BudgetUsedUp);
     assert!(summary.spent.tokens() <= 6000);
+}
+
+#[test]
+fn several_requests_at_once_keep_to_the_limit_together() {
+    let brief = brief();
+    let budget = Budget { tokens: Some(8000), ..evaluations(60) };
+    let model = Model::new(Box::new(coder()), &brief, CONFIG, Arc::default());
+    let (summary, _folder) =
+        search_at_once(vec![Box::new(model)], &["builtin", "scripted:twin-coder"], budget, 2);
+    assert_eq!(summary.n_evaluated, 60);
+    assert!((1..=8000).contains(&summary.spent.tokens()), "{}", summary.spent.tokens());
 }
 
 #[test]
