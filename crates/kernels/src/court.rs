@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::evaluation::{Level, Rejection};
 use crate::evaluator::{Effort, Evaluator};
-use crate::expectation::Expectation;
-use crate::judge::{self, Judge, Options};
+use crate::judge::{self, Judge, Known, Options};
 use crate::propose::Proposal;
 use crate::schedules::Schedules;
 use crate::space::Space;
@@ -14,6 +13,9 @@ use crate::{Error, Evaluation};
 
 /// Version of the rules. What another version verified is verified again.
 const HARNESS: &str = "judge 1";
+
+/// Seed of the inputs that tolerances are found with, and of parameters that stay the same.
+const TOLERANCE_SEED: u64 = 1;
 
 /// A judge of one task, and the task's schedules.
 pub struct Court {
@@ -29,15 +31,16 @@ impl Court {
     /// When the task cannot be judged, or this machine cannot judge.
     pub fn open(task: &Arc<Task>, options: Options) -> Result<Self, Error> {
         let schedules = Arc::new(Schedules::new(task)?);
-        let expectation = Expectation::of(task)?;
+        // Tolerances are the same each time; the inputs that decide are not.
+        let known = Known::task(Arc::clone(task), TOLERANCE_SEED)?;
         let base = schedules.emit(&schedules.base());
-        let mut judge = Judge::open(Box::new(expectation), &base, options)?;
+        let mut judge = Judge::open(Box::new(known), &base, options)?;
         let mut n_variants = 0;
         for idx in 0..task.variants.len() {
             // A variant may be degenerate where the task is not.
-            match Expectation::of_variant(task, idx) {
-                Ok(expectation) => {
-                    judge.add_variant(Box::new(expectation))?;
+            match Known::variant(Arc::clone(task), idx, TOLERANCE_SEED) {
+                Ok(known) => {
+                    judge.add_variant(Box::new(known))?;
                     n_variants += 1;
                 }
                 Err(Error::NullGate { .. }) => break,

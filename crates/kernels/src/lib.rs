@@ -15,7 +15,6 @@ pub mod emit;
 pub mod error;
 pub mod evaluation;
 pub mod evaluator;
-pub mod expectation;
 pub mod export;
 pub mod graph;
 pub mod import;

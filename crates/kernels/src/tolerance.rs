@@ -223,16 +223,6 @@ fn each_scale(array: &Array, mut each: impl FnMut(usize, f64)) {
     }
 }
 
-/// How far off each element may be.
-#[must_use]
-pub fn allowed(expected: &Array, tolerance: &Tolerance) -> Vec<f64> {
-    let mut allowed = vec![0.0; expected.values.len()];
-    each_scale(expected, |idx, scale| {
-        allowed[idx] = tolerance.relative * scale + tolerance.absolute;
-    });
-    allowed
-}
-
 /// Compares the bytes of an output with the expected values.
 #[must_use]
 pub fn compare(expected: &Array, got: &[u8], tolerance: &Tolerance) -> Comparison {

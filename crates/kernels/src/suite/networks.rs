@@ -72,7 +72,7 @@ pub(super) fn tasks() -> Vec<Task> {
             "column_sums",
             "sums over the first axis",
             false,
-            &[4096, 2048],
+            &[2048, 2048],
             &[101, 77],
             |build, sizes| {
                 let x = build.input("x", sizes, normal(1.0));
