@@ -4,6 +4,7 @@ pub(crate) mod chess;
 pub(crate) mod genome;
 pub(crate) mod genome_study;
 pub(crate) mod kernels;
+pub(crate) mod kernels_judge;
 
 use std::path::PathBuf;
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::kernels_judge::{Convert, Import, Judged, Table, Time};
+
 /// `tetrad kernels`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Kernels {
@@ -37,6 +39,20 @@ pub(crate) enum Kernels {
         #[command(flatten)]
         archive: ArchiveFlag,
     },
+    /// List the bundled tasks.
+    Tasks,
+    /// Make a task of a PyTorch module.
+    Import(Import),
+    /// Print a task as a C kernel, without search or model.
+    Convert(Convert),
+    /// Say whether a kernel is right, and why not; exit code 1 when it is not.
+    Verify(Judged),
+    /// Time a kernel against the task's base, and against PyTorch.
+    Time(Time),
+    /// Examine the judge: cheating kernels that it must turn away, honest ones that it must not.
+    Zoo,
+    /// Search many tasks and print one line for each.
+    Table(Table),
     /// Evaluate what searches have ordered, beside them or on another machine.
     Worker(Worker),
 }

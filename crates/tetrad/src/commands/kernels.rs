@@ -12,7 +12,7 @@ use runs::Store;
 use serde::Serialize;
 
 use super::kernels_bench::{self, Benches};
-use super::kernels_search;
+use super::{kernels_judge, kernels_search, kernels_table};
 use crate::args::kernels::{ArchiveFlag, Kernels, Worker};
 use crate::exit::{Status, usage};
 use crate::output::Output;
@@ -49,6 +49,13 @@ pub(crate) fn run(
             write_out(&Archive::open_existing(&existing(&archive)?)?, attempt, &to, output)
         }
         Kernels::Serve { port, archive } => serve(&existing(&archive)?, port, output),
+        Kernels::Tasks => kernels_judge::tasks(output),
+        Kernels::Import(flags) => kernels_judge::import(&flags, output),
+        Kernels::Convert(flags) => kernels_judge::convert(&flags, output),
+        Kernels::Verify(flags) => kernels_judge::verify(&flags, output),
+        Kernels::Time(flags) => kernels_judge::time(&flags, output),
+        Kernels::Zoo => kernels_judge::zoo(output),
+        Kernels::Table(flags) => kernels_table::run(&flags, &store()?, output),
         Kernels::Worker(flags) => worker(&flags, output),
     }
 }

@@ -19,6 +19,8 @@ mod genome_train_page;
 pub(crate) mod genome_variants;
 pub(crate) mod kernels;
 mod kernels_bench;
+mod kernels_judge;
+mod kernels_table;
 pub(crate) mod kernels_search;
 pub(crate) mod report;
 pub(crate) mod runs;
