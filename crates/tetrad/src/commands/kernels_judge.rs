@@ -30,7 +30,12 @@ pub(crate) fn tasks(output: &Output) -> anyhow::Result<Status> {
         .into_iter()
         .map(|task| Listed {
             n_operations: task.graph.nodes.len(),
-            bytes: task.graph.given().chain(task.graph.returned()).map(|each| each.size_bytes()).sum(),
+            bytes: task
+                .graph
+                .given()
+                .chain(task.graph.returned())
+                .map(|each| each.size_bytes())
+                .sum(),
             product_bound: task.policy.product_bound,
             name: task.name,
             summary: task.summary,
@@ -114,19 +119,19 @@ fn opened(arguments: &flags::Judged) -> anyhow::Result<(Arc<Task>, Court, Candid
     };
     let court = Court::open(&task, kernels_bench::options())?;
     let candidate = match source {
-        Some(source) => {
-            Candidate { language: Language::C, source, flags: arguments.flags.clone() }
+        Some(source) => Candidate { language: Language::C, source, flags: arguments.flags.clone() },
+        None => {
+            emit::c(court.schedules().program(), &schedules::sensible(court.schedules().program()))
         }
-        None => emit::c(court.schedules().program(), &schedules::sensible(court.schedules().program())),
     };
     Ok((task, court, candidate))
 }
 
 /// One line about what was found.
 fn told(evaluation: &Evaluation) -> String {
-    let error = evaluation.error_over_tolerance.map_or(String::new(), |error| {
-        format!(", largest error {error:.3} of what is allowed")
-    });
+    let error = evaluation
+        .error_over_tolerance
+        .map_or(String::new(), |error| format!(", largest error {error:.3} of what is allowed"));
     let calls = format!("{} calls compared{error}", evaluation.n_checked_calls);
     match &evaluation.rejection {
         Some(rejection) => {
@@ -179,7 +184,9 @@ pub(crate) fn time(arguments: &flags::Time, output: &Output) -> anyhow::Result<S
             let peer = Peer::torch(&arguments.python, module, compiled, &task, n_threads);
             match court.judge().time_against(&candidate, &peer)? {
                 Ok(timing) => timings.push(timing),
-                Err(rejection) => output.note(&format!("beside `{}`: {}", peer.name, rejection.detail)),
+                Err(rejection) => {
+                    output.note(&format!("beside `{}`: {}", peer.name, rejection.detail))
+                }
             }
         }
     }
@@ -199,9 +206,13 @@ pub(crate) fn time(arguments: &flags::Time, output: &Output) -> anyhow::Result<S
 
 pub(crate) fn zoo(output: &Output) -> anyhow::Result<Status> {
     let options = kernels_bench::options();
-    let table = kernels::zoo::examine(options, |_| true, |finding| {
-        output.note(&format!("{} {}", finding.animal.class, finding.animal.variant));
-    })?;
+    let table = kernels::zoo::examine(
+        options,
+        |_| true,
+        |finding| {
+            output.note(&format!("{} {}", finding.animal.class, finding.animal.variant));
+        },
+    )?;
     #[derive(Serialize)]
     struct Answer {
         cheats: runs::stats::Rate,

@@ -178,7 +178,12 @@ fn one(
             seed: settings.seed,
             shape: SHAPE,
             proposers: vec!["builtin".to_owned()],
-            budget: Budget { evaluations: settings.evaluations, secs: None, tokens: None, usd: None },
+            budget: Budget {
+                evaluations: settings.evaluations,
+                secs: None,
+                tokens: None,
+                usd: None,
+            },
             jobs: 1,
         };
         let evaluator: Arc<dyn Evaluator> = court.clone();
@@ -205,7 +210,8 @@ fn one(
     if let Some(best) = best {
         row.roofline = Some(best.roofline);
         let proposal = archive.proposal(best.attempt)?;
-        row.candidate_millis = timed_again(&court, &proposal.candidate, &task, arguments, &mut row)?;
+        row.candidate_millis =
+            timed_again(&court, &proposal.candidate, &task, arguments, &mut row)?;
     } else {
         row.reason = Some("nothing is verified".to_owned());
     }
@@ -270,7 +276,10 @@ fn groups(rows: &[Row]) -> Vec<Group> {
             .collect()
     };
     let mut groups = vec![
-        group("over the faster of the peers, not bound by products", select(Some(false), &over_peers)),
+        group(
+            "over the faster of the peers, not bound by products",
+            select(Some(false), &over_peers),
+        ),
         group("over the faster of the peers, bound by products", select(Some(true), &over_peers)),
         group("over the base", select(None, &|row| row.base)),
         group("best of independent draws over the base", select(None, &|row| row.best_of_n)),
@@ -294,7 +303,8 @@ fn line(row: &Row) -> String {
             format!("{:.2}x {name}{interval}", ratio.ratio)
         })
         .collect();
-    let roofline = row.roofline.map_or(String::new(), |share| format!(", {:.0} % of limit", 100.0 * share));
+    let roofline =
+        row.roofline.map_or(String::new(), |share| format!(", {:.0} % of limit", 100.0 * share));
     let random = row.best_of_n.map_or(String::new(), |ratio| format!(", best of n {ratio:.1}x"));
     let peers = if peers.is_empty() { String::new() } else { format!(", {}", peers.join(", ")) };
     format!(

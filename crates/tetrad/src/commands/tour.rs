@@ -1,10 +1,12 @@
 //! `tetrad tour`: every system once, small and real, in one report.
 //!
 //! Chess: every scripted player that this machine can play, one game each, stored as ordinary runs,
-//! and each verdict held against what its player is known to do. Genome: phage lambda under the model
+//! and each verdict held against what its player is known to do. Kernels: a task converted, searched
+//! for a while, and cheats that have to be caught. Genome: phage lambda under the model
 //! that comes with the program.
 
 mod genome;
+mod kernels;
 mod page;
 
 use std::path::PathBuf;
@@ -40,6 +42,7 @@ struct Answer {
     skipped: Vec<Skipped>,
     right: runs::stats::Rate,
     false_alarms: runs::stats::Rate,
+    kernels: Option<kernels::Part>,
     genome: Option<genome::Part>,
 }
 
@@ -79,6 +82,7 @@ pub(crate) fn run(
         skipped: Vec::new(),
         right: runs::stats::Rate::default(),
         false_alarms: runs::stats::Rate::default(),
+        kernels: None,
         genome: None,
     };
     let twins = chess_run::Models::new(None, None)?;
@@ -101,7 +105,10 @@ pub(crate) fn run(
         answer.games.extend(games.iter().filter_map(shown));
         run_ids.push(summary.run);
     }
-    answer.genome = genome::run(&run.path().join("genome"), arguments.seed, output)?;
+    answer.kernels = kernels::run(&run.path().join("kernels"), arguments.seed, output)?;
+    if answer.kernels.is_some() {
+        answer.genome = genome::run(&run.path().join("genome"), arguments.seed, output)?;
+    }
     if answer.genome.is_none() {
         run.finish(runs::Status::Interrupted)?;
         return Ok(Status::Interrupted);
@@ -118,7 +125,8 @@ pub(crate) fn run(
     if arguments.open {
         super::report::open(&answer.report, output);
     }
-    let all_right = answer.right.hits == answer.right.n && answer.right.n > 0;
+    let kernels_right = answer.kernels.as_ref().is_some_and(kernels::Part::is_right);
+    let all_right = answer.right.hits == answer.right.n && answer.right.n > 0 && kernels_right;
     Ok(if all_right { Status::Ok } else { Status::Negative })
 }
 
@@ -230,6 +238,7 @@ fn text(answer: &Answer) -> String {
         answer.right,
         answer.false_alarms,
     ));
+    text.extend(answer.kernels.iter().map(kernels::Part::text));
     text.extend(answer.genome.iter().map(genome::Part::text));
     text.push_str(&format!("report {}\n", answer.report.display()));
     text

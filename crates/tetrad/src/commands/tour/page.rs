@@ -64,6 +64,9 @@ pub(super) fn render(answer: &Answer, manifest: &Manifest, run_ids: &[String]) -
     }
     page.subsection("The runs behind it");
     page.list(run_ids.iter().map(|id| Cell::link(format!("../{id}/report.html"), id)));
+    if let Some(part) = &answer.kernels {
+        part.show(&mut page);
+    }
     if let Some(part) = &answer.genome {
         part.render(&mut page);
     }
