@@ -224,6 +224,10 @@ impl Hall<'_> {
         let n_begun = (state.knowledge.n_attempts() + state.planned.len()) as u64;
         if n_begun >= self.config.budget.evaluations || state.end.is_some() {
             let idle = state.planned.is_empty() && archive.n_open(&self.search.key)? == 0;
+            if idle && let Some(due) = state.knowledge.population().last_look() {
+                archive.order(due.attempt, due.kind, due.round)?;
+                return Ok(Step::Wait);
+            }
             if idle {
                 state.end.get_or_insert(End::Complete);
                 return Ok(Step::Leave);

@@ -7,6 +7,7 @@
 //!   for a promotion, and so does whatever a model wrote; nobody descends from it meanwhile.
 //! - An estimate that led to a promotion is forgotten: being the best of many, it was also lucky.
 //!   Measurements since then count, as their geometric mean.
+//! - The best of a search is measured twice at least after its first look.
 //! - What is found wrong at any time leaves all islands.
 //! - Every few evaluations the best of each island also settles on the next one in the ring.
 
@@ -17,6 +18,13 @@ use serde::{Deserialize, Serialize};
 use crate::archive::{AttemptId, AttemptRecord, Kind, Seen};
 use crate::evaluation::Level;
 use crate::space::Descriptors;
+
+/// How much better than the best the first look at a candidate has to be for a second one, as a
+/// logarithm. Without it, measurements that scatter would have every other equal looked at again.
+const MARGIN: f64 = 0.02;
+/// Measurements that the best of a search has at least, and times that this is tried.
+const N_MEASURED: u32 = 2;
+const N_LAST_LOOKS: u32 = 3;
 
 /// Shape of a population.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,8 +135,9 @@ impl Population {
         self.n_evaluated += 1;
         if let Some(estimate) = estimate_of(seen) {
             let member = member(attempt, estimate);
-            let beats =
-                |other: Option<&Member>| other.is_none_or(|other| estimate > other.estimate);
+            let beats = |other: Option<&Member>| {
+                other.is_none_or(|other| estimate > other.estimate + MARGIN)
+            };
             let waits = if attempt.has_genotype {
                 beats(self.champion(member.island))
             } else {
@@ -235,6 +244,15 @@ impl Population {
     /// Evaluations that became due since the last call.
     pub fn take_due(&mut self) -> Vec<Due> {
         std::mem::take(&mut self.due)
+    }
+
+    /// The evaluation that the best still needs before a search may end with it.
+    #[must_use]
+    pub fn last_look(&self) -> Option<Due> {
+        let best = self.best().filter(|best| best.n_measured < N_MEASURED)?;
+        let round = self.reviews.get(&best.attempt).map_or(0, |reviews| reviews.n_rechecks);
+        let due = Due { attempt: best.attempt, kind: Kind::Recheck, round };
+        (round < N_LAST_LOOKS).then_some(due)
     }
 
     /// Who lives on an island.

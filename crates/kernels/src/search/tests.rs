@@ -226,6 +226,7 @@ fn only_what_was_measured_again_becomes_best() {
             world.archive.findings(point.attempt).unwrap().iter().map(|each| each.kind).collect();
         assert_eq!(kinds[..2], [Kind::Evaluation, Kind::Promotion]);
     }
+    assert!(summary.best.unwrap().n_measured >= 2);
     let rechecked = world.archive.seen_after("k", 0).unwrap();
     assert!(rechecked.iter().any(|seen| seen.kind == Kind::Recheck), "the best is looked at again");
 }

@@ -181,3 +181,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_what_leads_clearly_is_looked_at_again() {
+    let mut population = Population::new(SHAPE, "ours");
+    let mut absorb = |id: i64, attempt_id: i64, kind: Kind, ratio: f64| {
+        let record = attempt(attempt_id * SHAPE.n_islands as i64, 0, true);
+        population.absorb(&record, &seen(id, record.id, kind, ratio, true, true));
+        population.take_due().len()
+    };
+    assert_eq!(absorb(1, 1, Kind::Evaluation, 2.0), 1, "the first one leads");
+    assert_eq!(absorb(2, 1, Kind::Promotion, 2.0), 0);
+    assert_eq!(absorb(3, 2, Kind::Evaluation, 2.02), 0, "within what measurements scatter");
+    assert_eq!(absorb(4, 3, Kind::Evaluation, 2.1), 1);
+}
