@@ -96,7 +96,7 @@ impl Tally<'_> {
             || (got.is_infinite() && want.abs() > largest && got.signum() == want.signum());
         // What is not finite has no error to measure.
         let near = error.is_finite() && error <= limit;
-        if poisoned && !(same && !got.is_nan()) {
+        if poisoned && (!same || got.is_nan()) {
             self.n_unwritten += 1;
         } else if same {
             return;

@@ -26,6 +26,9 @@ const N_OTHERS: usize = 6;
 /// Operations of one call of the arithmetic: a few dozen milliseconds.
 const PEAK_FLOPS: f64 = 4e9;
 
+/// A floor below this many round trips is lost in the noise of waking up.
+const MEASURABLE: f64 = 10.0;
+
 /// A candidate below this share of the floor is impossible. Caches, and the grain of the clock,
 /// make up to a third of a difference.
 const SLACK: f64 = 0.6;
@@ -70,7 +73,7 @@ impl Floor {
     /// Whether it is long enough beside a round trip to mean something.
     #[must_use]
     pub fn is_measurable(&self, round_trip: RoundTrip) -> bool {
-        self.nanos() > 2.0 * round_trip.low_nanos
+        self.nanos() > MEASURABLE * round_trip.low_nanos
     }
 
     /// Whether a call that took so long, its round trip included, cannot have done the work.
@@ -211,7 +214,7 @@ mod tests {
         // Arithmetic counts where it takes longer.
         assert_eq!(floor(1e6, 1e9).nanos(), 1e7);
         assert!(floor(1e6, 1e9).forbids(5e6, round_trip));
-        assert!(!floor(30e3, 0.0).forbids(1.0, round_trip));
+        assert!(!floor(150e3, 0.0).forbids(1.0, round_trip));
         let lower = floor(1e6, 1e9).lower(Floor { flops_per_second: 2e11, ..floor(2e6, 1e9) });
         assert_eq!((lower.touch_nanos, lower.flops_per_second), (1e6, 2e11));
     }
