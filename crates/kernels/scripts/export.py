@@ -144,9 +144,11 @@ def odd(source, knobs):
     batch = [n for n in free if BATCH.search(n)]
     extents = [n for n in free if n not in batch and not FEATURES.search(n)]
     other = lambda names: {n: min(knobs[n] // 2 | 1, 3 if n in batch else 1 << 30) for n in names}
-    for names in [batch + extents, *([*batch, n] for n in extents), batch, *([n] for n in free)]:
+    halves = {n: knobs[n] // 2 | 1 for n in free}
+    some = [batch + extents, *([*batch, n] for n in extents), batch, *([n] for n in free)]
+    for more in [*map(other, some), halves]:
         try:
-            changed = {**knobs, **other(names)}
+            changed = {**knobs, **more}
             if changed != knobs and cost(source, changed):
                 yield changed
         except Exception:

@@ -153,7 +153,7 @@ fn usual(tensor: &Tensor, generator: &Generator, rng: &mut ChaCha8Rng) -> Vec<f6
             (0..n)
                 .map(|_| {
                     // The widening product spreads 64 random bits evenly enough over any range.
-                    let at = u128::from(rng.next_u64()) * u128::from(n_values) >> 64;
+                    let at = (u128::from(rng.next_u64()) * u128::from(n_values)) >> 64;
                     (i128::from(*low) + at as i128) as f64
                 })
                 .collect()

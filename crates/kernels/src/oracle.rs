@@ -114,9 +114,7 @@ fn interpret(graph: &Graph, given: &[Array], single: bool) -> Result<Vec<Array>,
                 n_alive -= old.values.len();
             }
         }
-        let mut read = Vec::new();
-        reads(node, |name| read.push(name));
-        for name in read {
+        for name in read_by(node) {
             if last_reads.get(name) == Some(&idx)
                 && let Some(array) = alive.remove(name)
             {
@@ -140,26 +138,24 @@ fn n_elements(name: &str, shape: &[usize]) -> Result<usize, Error> {
 }
 
 /// The names that a node reads.
-pub(crate) fn reads<'a>(node: &'a Node, mut found: impl FnMut(&'a str)) {
-    for argument in node.arguments.values() {
+pub(crate) fn read_by(node: &Node) -> impl Iterator<Item = &str> {
+    node.arguments.values().flat_map(|argument| -> Vec<&str> {
         match argument {
-            Argument::Tensor(name) => found(name),
-            Argument::Tensors(names) => names.iter().for_each(|name| found(name)),
+            Argument::Tensor(name) => vec![name],
+            Argument::Tensors(names) => names.iter().map(String::as_str).collect(),
             Argument::OptionalTensors(names) => {
-                names.iter().flatten().for_each(|name| found(name));
+                names.iter().flatten().map(String::as_str).collect()
             }
-            _ => {}
+            _ => Vec::new(),
         }
-    }
+    })
 }
 
 /// The last node that reads each tensor; what is returned is read by no last one.
 fn last_reads(graph: &Graph) -> HashMap<&str, usize> {
     let mut last = HashMap::new();
     for (idx, node) in graph.nodes.iter().enumerate() {
-        reads(node, |name| {
-            last.insert(name, idx);
-        });
+        last.extend(read_by(node).map(|name| (name, idx)));
     }
     last.extend(graph.outputs.iter().map(|name| (name.as_str(), usize::MAX)));
     last

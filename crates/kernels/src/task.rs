@@ -222,12 +222,7 @@ fn check_graph(graph: &Graph) -> Result<(), String> {
         }
     }
     for node in &graph.nodes {
-        let mut early = None;
-        oracle::reads(node, |name| {
-            if !known.contains(name) {
-                early = early.or(Some(name));
-            }
-        });
+        let early = oracle::read_by(node).find(|name| !known.contains(name));
         if let Some(name) = early {
             return Err(format!("`{}` reads `{name}` before it is computed", node.op));
         }

@@ -104,8 +104,8 @@ pub(super) fn compute(call: &Call<'_>) -> Computed {
         }
         "clamp" | "clamp_min" | "clamp_max" => {
             let mut array = Cow::Borrowed(call.array("self")?);
-            let bounds: [(&str, fn(f64, f64) -> f64); 2] = [("min", larger), ("max", smaller)];
-            for (name, join) in bounds {
+            for name in ["min", "max"] {
+                let join: fn(f64, f64) -> f64 = if name == "min" { larger } else { smaller };
                 if call.has(name) {
                     let bound = either(call, name)?;
                     let shape = broadcast(call, &[&array.shape, &bound.shape])?;
@@ -123,7 +123,8 @@ pub(super) fn compute(call: &Call<'_>) -> Computed {
         }
         "masked_fill" => {
             let (array, mask) = (call.array("self")?, call.array("mask")?);
-            choose(call, mask, &either(call, "value")?.into_owned(), array)
+            let value = either(call, "value")?;
+            choose(call, mask, &value, array)
         }
         "addcmul" | "addcdiv" => {
             let value = call.round(call.number("value", Some(1.0))?);

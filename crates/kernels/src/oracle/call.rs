@@ -59,20 +59,20 @@ impl<'a> Call<'a> {
     /// Checks an output's shape against the declared one: before memory is taken for it.
     pub(super) fn expect_shape(&self, idx: usize, shape: &[usize]) -> Result<(), Error> {
         match self.node.outputs.get(idx) {
-            Some(tensor) if tensor.shape != shape => {
+            Some(tensor) if !tensor.name.is_empty() && tensor.shape != shape => {
                 let declared = &tensor.shape;
                 Err(self.refuse(format!("its shape is {shape:?}, declared is {declared:?}")))
             }
-            Some(_) => Ok(()),
-            // An output that nobody declared may still cost memory.
-            None if shape
+            Some(tensor) if !tensor.name.is_empty() => Ok(()),
+            // An output that nobody reads may still cost memory.
+            _ if shape
                 .iter()
                 .try_fold(1usize, |n, each| n.checked_mul(*each))
                 .is_none_or(|n| n > super::MOST_ELEMENTS) =>
             {
                 Err(self.refuse("too large"))
             }
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 

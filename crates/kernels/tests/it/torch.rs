@@ -75,16 +75,17 @@ fn export(python: &Path, file: &Path, out: &Path) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(said.lines().last().unwrap_or("").to_owned()) }
 }
 
-/// One line for each comparison; whether all agree.
-fn report(results: &[(String, Result<f64, String>)]) -> bool {
+/// Whether all agree, and a line for each comparison.
+fn report(results: &[(String, Result<f64, String>)]) -> (bool, String) {
     let agrees = |result: &Result<f64, String>| matches!(result, Ok(worst) if *worst <= TOLERANCE);
+    let mut text = String::new();
     for (name, result) in results {
         let verdict = if agrees(result) { "agrees" } else { "DIFFERS" };
-        println!("{verdict} {name}: {result:?}");
+        text.push_str(&format!("{verdict} {name}: {result:?}\n"));
     }
     let n = results.iter().filter(|(_, result)| agrees(result)).count();
-    println!("{n} of {} agree within {TOLERANCE:e}", results.len());
-    n == results.len() && n > 0
+    text.push_str(&format!("{n} of {} agree within {TOLERANCE:e}", results.len()));
+    (n == results.len() && n > 0, text)
 }
 
 #[test]
@@ -103,7 +104,9 @@ fn needs_torch_every_class_of_operation_agrees() {
             export(&python, &stem.with_extension("py"), &stem).and_then(|()| compare(&stem));
         results.push((name.to_owned(), result));
     }
-    assert!(report(&results), "all agree");
+    let (all, text) = report(&results);
+    println!("{text}");
+    assert!(all, "all agree");
 }
 
 /// Files of the folders that a variable names, by ending.
@@ -134,5 +137,48 @@ fn needs_torch_modules_of_a_folder_agree() {
         let result = export(&python(), &path, &stem).and_then(|()| compare(&stem));
         results.push((path.to_string_lossy().into_owned(), result));
     }
-    assert!(report(&results), "all agree");
+    let (all, text) = report(&results);
+    println!("{text}");
+    assert!(all, "all agree");
+}
+
+#[test]
+#[ignore = "needs: tasks"]
+fn needs_tasks_each_has_a_tolerance_or_is_refused() {
+    use kernels::inputs::{self, Distribution};
+    let files = named("TETRAD_KERNEL_TASKS", ".json");
+    assert!(!files.is_empty(), "TETRAD_KERNEL_TASKS names folders of tasks");
+    for path in files {
+        let task = Task::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        let bytes = inputs::draw(&task, &task.graph, 1, 0, Distribution::Plain).expect("drawn");
+        let given = inputs::arrays(&task.graph, &bytes).expect("they fit");
+        let start = std::time::Instant::now();
+        let computed = oracle::run(&task.graph, &given).map(|_| ());
+        let double = start.elapsed();
+        oracle::run_single(&task.graph, &given).map(|_| ()).unwrap_or_default();
+        let single = start.elapsed() - double;
+        let found = kernels::Tolerances::find(&task, &task.graph, 1, &Distribution::ALL);
+        let variant = match task.variants.first() {
+            Some(graph) => match kernels::Tolerances::find(&task, graph, 1, &[]) {
+                Ok(_) => "variant".to_owned(),
+                Err(error) => format!("variant {error}"),
+            },
+            None => "no variant".to_owned(),
+        };
+        let said = match found {
+            Ok(found) => {
+                let plain = &found.bounds[&Distribution::Plain][0];
+                format!(
+                    "ok factor {:.1} relative {:.1e} single {:.1e} nearest {:?} kinds {}",
+                    found.factor,
+                    plain.relative,
+                    plain.error_single,
+                    found.gate.nearest(),
+                    found.bounds.len()
+                )
+            }
+            Err(error) => error.to_string(),
+        };
+        println!("{} {double:.2?} {single:.2?} {computed:?} {said}; {variant}", task.name);
+    }
 }

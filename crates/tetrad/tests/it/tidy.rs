@@ -14,7 +14,7 @@ const FLOORS: [(&str, &[&str]); 8] = [
     ("llm", &["nn"]),
     ("chess", &["llm", "sandbox", "runs"]),
     ("genome", &["nn", "llm", "sandbox", "runs"]),
-    ("kernels", &["llm", "sandbox", "runs"]),
+    ("kernels", &["nn", "llm", "sandbox", "runs"]),
     ("tetrad", &["runs", "sandbox", "nn", "llm", "chess", "genome", "kernels"]),
 ];
 
