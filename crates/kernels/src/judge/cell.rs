@@ -64,11 +64,7 @@ impl Cell {
     }
 
     /// What a worker's end says about it, if it speaks against it.
-    pub(super) fn explain(
-        &mut self,
-        fault: Option<Fault>,
-        outcome: Option<&Outcome>,
-    ) -> Option<Rejection> {
+    pub(super) fn explain(&mut self, fault: Option<Fault>, outcome: &Outcome) -> Option<Rejection> {
         let reject = |reason, detail: String| Some(Rejection { reason, detail });
         // What it tried says more than how it ended.
         let events = self.sandbox.take_events();
@@ -96,10 +92,7 @@ impl Cell {
     }
 }
 
-fn ended(outcome: Option<&Outcome>) -> Rejection {
-    let Some(outcome) = outcome else {
-        return Rejection { reason: Reason::Crash, detail: "it ended".to_owned() };
-    };
+fn ended(outcome: &Outcome) -> Rejection {
     let errors = String::from_utf8_lossy(&outcome.stderr);
     let first = errors.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let first: String = first.chars().take(120).collect();

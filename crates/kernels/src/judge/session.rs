@@ -169,7 +169,7 @@ impl Stage {
         }
         let outcomes: Vec<_> = workers.into_iter().map(Worker::end).collect::<Result<_, _>>()?;
         for (who, cell) in cells.iter_mut().enumerate().take(contenders.len()) {
-            let explained = cell.explain(faults[who], outcomes[who].as_ref());
+            let explained = cell.explain(faults[who], &outcomes[who]);
             if let Some(rejection) = explained {
                 let at = showings[who].calls.len();
                 showings[who].rejection = Some((at, rejection));

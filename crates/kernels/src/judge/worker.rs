@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 use sandbox::shared::{self, Inside, Memory};
-use sandbox::{Job, Outcome, Process, Running, Sandbox};
+use sandbox::{Ending, Job, Outcome, Process, Running, Sandbox};
 
 use super::compare::{self, Poison};
 use super::compile::Program;
@@ -33,6 +33,8 @@ const BUFFERS: usize = 32;
 /// Commands.
 const MAP: u32 = 1;
 const CALL: u32 = 2;
+/// Only for peers, whose results come in memory of their own.
+const COLLECT: u32 = 3;
 
 /// Offset of the status in the answers.
 const STATUS: usize = 4;
@@ -42,6 +44,9 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// How long mapping and freezing may take: the kernel's work, not the candidate's.
 const SETUP: Duration = Duration::from_secs(20);
+
+/// How long a peer may take to start.
+const PEER_SETUP: Duration = Duration::from_secs(180);
 
 /// Memory in common with one worker after another.
 #[derive(Debug)]
@@ -243,7 +248,8 @@ impl<'a> Worker<'a> {
     ) -> Result<Result<Call, Fault>, Error> {
         self.places = self.layout.place(rng);
         self.write_places(n_threads);
-        if let Err(fault) = self.order(MAP, SETUP)? {
+        let setup = if matches!(self.host, Host::Peer(..)) { PEER_SETUP } else { SETUP };
+        if let Err(fault) = self.order(MAP, setup)? {
             return Ok(Err(fault));
         }
         if let Err(fault) = self.freeze()? {
@@ -272,6 +278,15 @@ impl<'a> Worker<'a> {
         let after = cpu.saturating_sub(cpu_answered).min(stopped.saturating_sub(answered));
         let elapsed = answered + after;
         let cpu = cpu.saturating_sub(cpu_before);
+        if matches!(self.host, Host::Peer(..)) {
+            // The clock has stopped: it counts as if results had been written in place.
+            if let Err(fault) = self.order(COLLECT, SETUP)? {
+                return Ok(Err(fault));
+            }
+            if let Err(fault) = self.freeze()? {
+                return Ok(Err(fault));
+            }
+        }
         Ok(Ok(Call { elapsed, cpu, n_threads }))
     }
 
@@ -330,15 +345,24 @@ impl<'a> Worker<'a> {
         Ok(worst)
     }
 
-    /// Ends it. What became of it, for one in the sandbox.
-    pub(super) fn end(self) -> Result<Option<Outcome>, Error> {
+    /// Ends it. What became of it.
+    pub(super) fn end(self) -> Result<Outcome, Error> {
         match self.host {
-            Host::Inside(running) => Ok(Some(running.finish(Duration::ZERO)?)),
+            Host::Inside(running) => Ok(running.finish(Duration::ZERO)?),
             Host::Peer(mut child, _) => {
                 // It may have ended by itself.
                 let _ = child.kill();
-                child.wait().map_err(system("wait for a process"))?;
-                Ok(None)
+                let output = child.wait_with_output().map_err(system("wait for a process"))?;
+                let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+                let last = errors.trim_end().lines().next_back().unwrap_or_default();
+                Ok(Outcome {
+                    ending: Ending::Exited { code: output.status.code().unwrap_or(-1) },
+                    stdout: Vec::new(),
+                    stderr: last.as_bytes().to_vec(),
+                    dropped_bytes: 0,
+                    wall: Duration::ZERO,
+                    background: Vec::new(),
+                })
             }
         }
     }
