@@ -87,7 +87,8 @@ pub struct Timing {
     pub blocks: Vec<Block>,
     /// What the baseline is: `base`, `torch-eager`.
     pub baseline: String,
-    /// Baseline's time divided by the candidate's: median over blocks of the ratio of medians.
+    /// Baseline's time divided by the candidate's: median over blocks of the ratio of lower
+    /// quartiles.
     pub ratio: f64,
     /// 95 % interval of it, bootstrap over blocks and calls; `None` when there is too little.
     pub interval: Option<(f64, f64)>,

@@ -482,7 +482,7 @@ impl Judge {
             blocks,
             &self.base_name,
             self.floor.nanos(),
-            round_trip.low_nanos,
+            round_trip.least_nanos,
             self.options.seed,
         );
         let Some(mut timing) = timing else { return Ok(true) };
@@ -494,8 +494,10 @@ impl Judge {
         // A busy machine only ever adds time, so the fastest call, with its round trip, is compared
         // with the fastest touch without.
         let calls = timing.blocks.iter().flat_map(|block| &block.candidate_nanos);
-        let fastest =
-            calls.copied().min().map_or(f64::INFINITY, |nanos| nanos as f64 + round_trip.low_nanos);
+        let fastest = calls
+            .copied()
+            .min()
+            .map_or(f64::INFINITY, |nanos| nanos as f64 + round_trip.least_nanos);
         let impossible = |floor: &Floor| floor.forbids(fastest, round_trip);
         if impossible(&self.floor) {
             // The machine may have been busy when the floor was measured.
@@ -575,7 +577,7 @@ impl Judge {
             blocks,
             &peer.name,
             self.floor.nanos(),
-            self.round_trip.low_nanos,
+            self.round_trip.least_nanos,
             self.options.seed,
         );
         Ok(Ok(timing.expect("each block has calls of both")))
@@ -634,12 +636,19 @@ fn note(evaluation: &mut Evaluation, found: Found) -> bool {
     rejected
 }
 
-/// Times with the empty round trip taken off, never zero. Its low quantile is what is certain:
-/// more than a call's own overhead must never be taken off, however busy the machine was.
+/// Times with the empty round trip taken off: its least, and never more than half of a time. More
+/// than a call's own overhead must not be taken off, however busy the machine was when that was
+/// measured; what is left of it shows as a warning on short calls.
 fn net(round_trip: &RoundTrip, calls: &[worker::Call]) -> Vec<u64> {
-    let empty = round_trip.low_nanos as u64;
+    let empty = round_trip.least_nanos as u64;
     let nanos = |call: &worker::Call| u64::try_from(call.elapsed.as_nanos()).unwrap_or(u64::MAX);
-    calls.iter().map(|call| nanos(call).saturating_sub(empty).max(1)).collect()
+    calls
+        .iter()
+        .map(|call| {
+            let nanos = nanos(call);
+            (nanos - empty.min(nanos / 2)).max(1)
+        })
+        .collect()
 }
 
 fn draw(stage: &Stage, kind: usize, rng: &mut impl Rng) -> Result<Set, Error> {

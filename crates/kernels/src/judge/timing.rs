@@ -29,13 +29,19 @@ fn middle(nanos: &[u64]) -> Option<f64> {
     median(&floats(nanos))
 }
 
-/// Baseline's time over the candidate's: median over blocks of the ratio of medians.
+/// The quantile of a block's calls that stands for it. A busy machine only ever adds time, and to
+/// either side at random, so the lower quarter says more than the middle.
+const LOWER: f64 = 0.25;
+
+fn lower(nanos: &[u64]) -> Option<f64> {
+    quantile(&floats(nanos), LOWER)
+}
+
+/// Baseline's time over the candidate's: median over blocks of the ratio of lower quartiles.
 fn ratio(blocks: &[Block]) -> Option<f64> {
     let ratios: Option<Vec<f64>> = blocks
         .iter()
-        .map(|block| {
-            Some(middle(&block.baseline_nanos)? / middle(&block.candidate_nanos)?.max(1.0))
-        })
+        .map(|block| Some(lower(&block.baseline_nanos)? / lower(&block.candidate_nanos)?.max(1.0)))
         .collect();
     median(&ratios?)
 }
@@ -66,6 +72,15 @@ fn interval(blocks: &[Block], seed: u64) -> Option<(f64, f64)> {
         values.push(ratio(&drawn)?);
     }
     Some((quantile(&values, 0.025)?, quantile(&values, 0.975)?))
+}
+
+/// Load over the last minute and processors, where others have work for more than half of them.
+fn busy() -> Option<(f64, usize)> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    let load: f64 = text.split_whitespace().next()?.parse().ok()?;
+    let n_processors = std::thread::available_parallelism().ok()?.get();
+    // The judge and what it times are one of them, with their threads.
+    (load > 1.5 * n_processors as f64).then_some((load, n_processors))
 }
 
 /// Sums up blocks that each have at least one call of both sides; `None` where one has not.
@@ -109,6 +124,9 @@ pub(super) fn sum_up(
             medians.len()
         ));
     }
+    if let Some((load, n_processors)) = busy() {
+        warnings.push(format!("busy machine: load {load:.1} on {n_processors} processors"));
+    }
     let slowest = candidate.iter().copied().max()? as f64;
     if slowest > candidate_nanos * OUTLIER {
         warnings.push(format!(
@@ -142,8 +160,8 @@ mod tests {
     fn the_ratio_is_the_median_over_blocks_and_lies_in_its_interval() {
         let blocks = vec![
             block(&[1, 1, 2], &[4, 4, 4]),
-            block(&[2, 2, 2], &[6, 6, 6]),
-            block(&[1, 1, 1], &[2, 2, 9]),
+            block(&[2, 2, 2], &[6, 6, 9]),
+            block(&[1, 1, 1], &[2, 2, 2]),
         ];
         let timing = sum_up(blocks, "base", 0.0, 0.0, 1).expect("summed up");
         assert_eq!(timing.ratio, 3.0);
