@@ -8,8 +8,16 @@
 //! are trained by earlier calls, as any program's are), bugs of the operating system's kernel that
 //! let a program out of the sandbox, and a machine whose owner lies about its clock.
 //!
-//! Memory errors within a candidate's own stack and static data are not looked for; outside them
-//! guard pages, garbage round every buffer, and the comparison find what matters.
+//! Nor a kernel that is right in every call that it is given and means to be wrong in a later one:
+//! no measurement shows that, only its text.
+//!
+//! Memory errors within a candidate's own stack and static data are not looked for (there is no
+//! sanitizer build); outside them guard pages on both sides of every buffer, garbage round its
+//! content, and the comparison find what matters.
+//!
+//! Where other programs keep all processors busy, waking a kernel can take as long as a tick of the
+//! system's clock, some milliseconds. Timings then carry a warning. Two judges must not time at
+//! once: each would be the other's noise.
 
 mod cell;
 mod compare;
@@ -90,7 +98,7 @@ impl Options {
             compile_limit: Duration::from_secs(20),
             call_limit: Duration::from_secs(10),
             baseline_limit: Duration::from_secs(120),
-            pool_bytes: 1 << 30,
+            pool_bytes: 512 << 20,
             n_blocks: 5,
             bar: 0.0,
         }

@@ -152,7 +152,11 @@ impl Stage {
                             matches!(contenders[who], Contender::Program(_) | Contender::Peer(_));
                         showing.calls.push(call);
                         let trusted = matches!(contenders[who], Contender::Peer(_));
-                        let within = if trusted { Ok(()) } else { budget(call, step.n_threads) };
+                        let within = if trusted {
+                            Ok(())
+                        } else {
+                            budget(call, step.n_threads.max(processors.len()))
+                        };
                         within.and_then(|()| {
                             if checked { worker.check(step.set, returned) } else { Ok(0.0) }
                         })

@@ -125,3 +125,9 @@ fn a_candidate_right_at_one_size_only_is_wrong_for_its_shape() {
     let rejection = judge.check_variant(variant_idx, &half).expect("checked");
     assert_eq!(rejection.expect("turned away").reason, Reason::Shape);
 }
+
+#[test]
+fn a_judge_can_move_to_another_thread() {
+    fn movable<T: Send>() {}
+    movable::<Judge>();
+}
