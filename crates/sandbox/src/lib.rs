@@ -22,7 +22,7 @@ pub mod shared;
 pub use error::Error;
 pub use event::{Event, EventKind};
 pub use launcher::{Launcher, launch_if_requested};
-pub use linux::process::{Favored, Process, processors};
+pub use linux::process::{Favor, Favored, Process, processors};
 pub use outcome::{Ending, Outcome};
 pub use policy::Policy;
 pub use sandbox::{Canceller, Evidence, Job, Running, Sandbox, probe};

@@ -22,6 +22,11 @@ const THREAD_BYTES: u64 = 160 << 20;
 /// Threads above those allowed that may come to be, so that they are counted.
 const SPARE_THREADS: u64 = 8;
 
+/// How often idle threads of OpenMP look for work before they sleep: some tens of microseconds, for
+/// the gaps between parallel parts of a kernel. The library's own choice, milliseconds, would leave
+/// threads spinning in the way of others when they are thawed for the next call.
+pub(super) const SPIN_COUNT: &str = "2000";
+
 /// Calls by which a process would be started.
 const STARTING: [&str; 6] = ["fork", "vfork", "clone", "clone3", "execve", "execveat"];
 
@@ -38,8 +43,11 @@ impl Cell {
         shared_bytes: u64,
         n_threads: usize,
     ) -> Result<Cell, Error> {
-        let env = BTreeMap::from([("OMP_NUM_THREADS".to_owned(), n_threads.to_string())]);
-        let mut policy = Policy::system(env);
+        let env = [
+            ("OMP_NUM_THREADS".to_owned(), n_threads.to_string()),
+            ("GOMP_SPINCOUNT".to_owned(), SPIN_COUNT.to_owned()),
+        ];
+        let mut policy = Policy::system(BTreeMap::from(env));
         policy.host_name = "cell".to_owned();
         policy.read_only.clear();
         policy.folders.clear();

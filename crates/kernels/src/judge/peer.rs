@@ -59,6 +59,7 @@ impl Peer {
             ("MALLOC_MMAP_MAX_", "0".to_owned()),
             ("MALLOC_TRIM_THRESHOLD_", "1099511627776".to_owned()),
             ("OMP_NUM_THREADS", n_threads.to_string()),
+            ("GOMP_SPINCOUNT", super::cell::SPIN_COUNT.to_owned()),
         ];
         Peer {
             name: format!("torch-{mode}"),

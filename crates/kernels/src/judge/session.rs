@@ -11,7 +11,7 @@ use super::compile::Program;
 use super::expect::{Expect, Set};
 use super::layout::Layout;
 use super::peer::Peer;
-use super::worker::{Call, Fault, Slot, Worker};
+use super::worker::{Call, FAVOR, Fault, Slot, Worker};
 use crate::Error;
 use crate::evaluation::{Reason, Rejection};
 use crate::graph::Tensor;
@@ -112,7 +112,7 @@ impl Stage {
         limits: Limits,
         rng: &mut impl Rng,
     ) -> Result<Vec<Showing>, Error> {
-        let _first = sandbox::Favored::this_thread();
+        let _first = sandbox::Favored::this_thread(FAVOR);
         let mut showings: Vec<Showing> = contenders.iter().map(|_| Showing::default()).collect();
         let mut faults: Vec<Option<Fault>> = vec![None; contenders.len()];
         let Stage { given: _, returned, layout, slots, cells, processors, .. } = self;

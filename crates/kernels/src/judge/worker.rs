@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 use sandbox::shared::{self, Inside, Memory};
-use sandbox::{Ending, Job, Outcome, Process, Running, Sandbox};
+use sandbox::{Ending, Favor, Job, Outcome, Process, Running, Sandbox};
 
 use super::compare::{self, Poison};
 use super::compile::Program;
@@ -47,6 +47,10 @@ const SETUP: Duration = Duration::from_secs(20);
 
 /// How long a peer may take to start.
 const PEER_SETUP: Duration = Duration::from_secs(180);
+
+/// How what is timed is scheduled, and the thread that times it: other programs' work is not to be
+/// measured. As an ordinary user's it waits its turn where the machine is busy.
+pub(super) const FAVOR: Favor = Favor::AtOnce;
 
 /// Memory in common with one worker after another.
 #[derive(Debug)]
@@ -159,7 +163,7 @@ impl<'a> Worker<'a> {
         let running = sandbox.begin(&job)?;
         // A process that ended at once shows as such in its first call.
         let _ = running.process().bind(processors);
-        running.process().favor();
+        running.process().favor(FAVOR);
         Ok(Worker::of(Host::Inside(running), slot, layout))
     }
 
@@ -180,7 +184,7 @@ impl<'a> Worker<'a> {
         let child = begin(paths)?;
         let process = Process::child(&child).map_err(system("look at a process"))?;
         process.bind(processors).map_err(system("bind a process"))?;
-        process.favor();
+        process.favor(FAVOR);
         Ok(Worker::of(Host::Peer(child, process), slot, layout))
     }
 
@@ -216,6 +220,8 @@ impl<'a> Worker<'a> {
                 return Ok(Err(Fault::Ended));
             }
             if Instant::now() >= deadline {
+                // Before anybody else is asked to end it: it may keep all processors busy.
+                let _ = self.process().stop();
                 return Ok(Err(Fault::Slow(limit)));
             }
         }

@@ -117,14 +117,14 @@ impl Process {
 
     /// Lets its threads, and those to come, start running soon after they are woken, as far as
     /// this user may ask for that.
-    pub fn favor(&self) {
+    pub fn favor(&self, how: Favor) {
         // Where sessions are scheduled as groups, the group's value counts; a kernel without such
         // groups has no such file, and an ordinary user may not write it.
         let _ = fs::write(format!("/proc/{}/autogroup", self.pid), FAVORED.to_string());
         for thread in self.threads().unwrap_or_default() {
             let id = thread.file_name().and_then(|name| name.to_str()?.parse().ok());
             if let Some(id) = id {
-                favor_thread(id);
+                favor_thread(id, how, 0);
             }
         }
     }
@@ -171,16 +171,36 @@ struct Attributes {
     period: u64,
 }
 
-/// Sets nice value and time slice of a thread, or of the calling one for 0; 0 nanoseconds are the
-/// usual slice. Whether it was granted. Kernels before 6.12 ignore the slice.
-fn set_schedule(thread: libc::id_t, nice: libc::c_int, slice_nanos: u64) -> bool {
+/// How far a favor may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Favor {
+    /// Served before others, who still get their share.
+    Soon,
+    /// As [`Favor::Soon`] for an ordinary user. For root: at once, in the place of others, who get
+    /// what the kernel keeps for them (a twentieth of each second) while it lasts.
+    AtOnce,
+}
+
+/// How a thread is scheduled.
+#[derive(Debug, Clone, Copy)]
+struct Schedule {
+    /// 0: the usual way; above: in real time.
+    priority: u32,
+    nice: libc::c_int,
+    /// 0 is the usual slice. Kernels before 6.12 ignore it.
+    slice_nanos: u64,
+}
+
+/// Sets it for a thread, or for the calling one for 0. Whether it was granted.
+fn set_schedule(thread: libc::id_t, schedule: Schedule) -> bool {
+    let policy = if schedule.priority > 0 { libc::SCHED_RR } else { libc::SCHED_OTHER };
     let attributes = Attributes {
         size: 48,
-        policy: libc::SCHED_OTHER.cast_unsigned(),
+        policy: policy.cast_unsigned(),
         flags: 0,
-        nice,
-        priority: 0,
-        runtime: slice_nanos,
+        nice: schedule.nice,
+        priority: schedule.priority,
+        runtime: schedule.slice_nanos,
         deadline: 0,
         period: 0,
     };
@@ -193,11 +213,14 @@ fn nice_of(thread: libc::id_t) -> libc::c_int {
     unsafe { libc::getpriority(libc::PRIO_PROCESS, thread) }
 }
 
-fn favor_thread(thread: libc::id_t) {
-    // A lower nice value is root's to give; a short slice is anybody's.
-    if !set_schedule(thread, FAVORED, SLICE_NANOS) {
-        set_schedule(thread, nice_of(thread), SLICE_NANOS);
-    }
+/// Among those favored at once, who has the higher `rank` comes first.
+fn favor_thread(thread: libc::id_t, how: Favor, rank: u32) {
+    let usual = |nice| Schedule { priority: 0, nice, slice_nanos: SLICE_NANOS };
+    let real_time = Schedule { priority: 1 + rank, nice: 0, slice_nanos: 0 };
+    // Real time and a lower nice value are root's to give; a short slice is anybody's.
+    let _granted = how == Favor::AtOnce && set_schedule(thread, real_time)
+        || set_schedule(thread, usual(FAVORED))
+        || set_schedule(thread, usual(nice_of(thread)));
 }
 
 /// Lets the calling thread start running soon after it is woken while this lives.
@@ -210,16 +233,17 @@ pub struct Favored {
 impl Favored {
     /// From now on.
     #[must_use]
-    pub fn this_thread() -> Favored {
+    pub fn this_thread(how: Favor) -> Favored {
         let before = nice_of(0);
-        favor_thread(0);
+        // Above the process that it watches: it must be able to stop it.
+        favor_thread(0, how, 1);
         Favored { before }
     }
 }
 
 impl Drop for Favored {
     fn drop(&mut self) {
-        set_schedule(0, self.before, 0);
+        set_schedule(0, Schedule { priority: 0, nice: self.before, slice_nanos: 0 });
     }
 }
 
