@@ -32,7 +32,7 @@ impl ZooTask {
             ZooTask::Affine => (1, 5003),
             ZooTask::Softmax => (37, 515),
             ZooTask::Variance => (29, 701),
-            ZooTask::Constant => (1, 6 << 20),
+            ZooTask::Constant => (1, 8 << 20),
         }
     }
 
