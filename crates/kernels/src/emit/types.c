@@ -50,14 +50,12 @@ static inline float v_least(vf x) {
     return a;
 }
 #if W == 16 && defined(__AVX512F__)
-#include <immintrin.h>
 static inline void v_stream(float *p, vf x) {
-    if (((uintptr_t)p & 63) == 0) _mm512_stream_ps(p, (__m512)x); else v_store(p, x);
+    if (((uintptr_t)p & 63) == 0) __builtin_ia32_movntps512(p, x); else v_store(p, x);
 }
 #elif W == 8 && defined(__AVX__)
-#include <immintrin.h>
 static inline void v_stream(float *p, vf x) {
-    if (((uintptr_t)p & 31) == 0) _mm256_stream_ps(p, (__m256)x); else v_store(p, x);
+    if (((uintptr_t)p & 31) == 0) __builtin_ia32_movntps256(p, x); else v_store(p, x);
 }
 #else
 static inline void v_stream(float *p, vf x) { v_store(p, x); }
