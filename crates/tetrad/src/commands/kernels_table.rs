@@ -98,7 +98,8 @@ pub(crate) fn run(arguments: &Flags, store: &Store, output: &Output) -> anyhow::
     let archive = Archive::open(&kernels_search::default_archive(store.root()))?;
     let (mut run, _) = store.resume_or_create("kernels", "table", &settings, settings.seed)?;
     let mut rows: Vec<Row> = Vec::new();
-    let done: Vec<(u64, Row)> = runs::Log::read(&run.path().join("events.jsonl"))?;
+    let log = run.path().join("events.jsonl");
+    let done: Vec<(u64, Row)> = if log.exists() { runs::Log::read(&log)? } else { Vec::new() };
     let cancel = super::chess_run::interrupt_flag();
     for name in &settings.tasks {
         if cancel.load(std::sync::atomic::Ordering::Relaxed) {
