@@ -31,6 +31,7 @@ mod roofline;
 mod scan;
 mod session;
 mod timing;
+mod turn;
 mod worker;
 
 use std::sync::Arc;

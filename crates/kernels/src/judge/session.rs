@@ -11,6 +11,7 @@ use super::compile::Program;
 use super::expect::{Expect, Set};
 use super::layout::Layout;
 use super::peer::Peer;
+use super::turn::Turn;
 use super::worker::{Call, FAVOR, Fault, Slot, Worker};
 use crate::Error;
 use crate::evaluation::{Reason, Rejection};
@@ -112,6 +113,7 @@ impl Stage {
         limits: Limits,
         rng: &mut impl Rng,
     ) -> Result<Vec<Showing>, Error> {
+        let _turn = Turn::wait();
         let _first = sandbox::Favored::this_thread(FAVOR);
         let mut showings: Vec<Showing> = contenders.iter().map(|_| Showing::default()).collect();
         let mut faults: Vec<Option<Fault>> = vec![None; contenders.len()];

@@ -7,6 +7,7 @@ mod crash;
 mod genome;
 mod genome_study;
 mod kernels_crash;
+mod kernels_judge;
 mod kernels_search;
 mod kernels_workers;
 mod local_model;

@@ -1,0 +1,77 @@
+//! `tetrad kernels` as a user types it, on a real task: converted, judged, searched.
+
+use std::path::Path;
+
+use kernels::{Task, suite};
+
+use crate::binary::tetrad;
+
+/// The softmax of a few rows: quick to judge.
+fn small_task(folder: &Path) {
+    let task = suite::find("softmax").expect("a bundled task");
+    let graph = task.variants[0].clone();
+    let small = Task { name: "small_softmax".to_owned(), graph, variants: Vec::new(), ..task };
+    small.save(&folder.join("small.json")).expect("writable");
+}
+
+#[test]
+fn bundled_tasks_are_listed_and_converted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let listed = tetrad(folder.path(), &["kernels", "tasks"]);
+    assert_eq!((listed.code, listed.stdout.lines().count()), (0, suite::tasks().len()));
+    let converted = tetrad(folder.path(), &["kernels", "convert", "softmax"]);
+    assert_eq!(converted.code, 0, "{converted:#?}");
+    assert!(
+        converted.stdout.contains("void tetrad_kernel(") && !converted.stdout.contains("#pragma")
+    );
+    let sensible =
+        tetrad(folder.path(), &["kernels", "convert", "softmax", "--schedule", "sensible"]);
+    assert!(sensible.stdout.contains("#pragma omp"), "{sensible:#?}");
+}
+
+#[test]
+fn a_kernel_is_right_or_turned_away_with_a_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    small_task(folder);
+    let right = tetrad(folder, &["kernels", "verify", "small.json"]);
+    assert_eq!(right.code, 0, "{right:#?}");
+    assert!(right.stdout.starts_with("right: "), "{right:#?}");
+    let uniform = "#include <stdint.h>\n\
+         const int64_t tetrad_scratch_bytes = 0;\n\
+         void tetrad_kernel(const void *const *in, void *const *out, void *scratch) {\n\
+             float *y = out[0]; (void)in; (void)scratch;\n\
+             for (int i = 0; i < 7 * 1021; i++) y[i] = 1.0f / 1021;\n\
+         }\n";
+    std::fs::write(folder.join("wrong.c"), uniform).expect("writable");
+    let wrong = tetrad(folder, &["kernels", "verify", "small.json", "wrong.c"]);
+    assert_eq!(wrong.code, 1, "{wrong:#?}");
+    assert!(wrong.stdout.starts_with("turned away, wrong: "), "{wrong:#?}");
+    let missing = tetrad(folder, &["kernels", "verify", "small.json", "absent.c"]);
+    assert_eq!(missing.code, 2, "{missing:#?}");
+}
+
+#[test]
+fn a_search_of_a_real_task_ends_with_everything_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    small_task(folder);
+    let search = [
+        "kernels",
+        "search",
+        "small.json",
+        "--evaluations",
+        "6",
+        "--islands",
+        "2",
+        "--format",
+        "json",
+    ];
+    let ran = tetrad(folder, &search);
+    // Whether anything is faster on a busy machine is not for a test to say: 1 is an answer too.
+    assert!(ran.code == 0 || ran.code == 1, "{ran:#?}");
+    let answer = ran.json();
+    let summary = &answer["data"]["searches"][0];
+    assert_eq!((&summary["n_evaluated"], &summary["end"]), (&6.into(), &"complete".into()));
+    assert_eq!(summary["rejected"], serde_json::json!({}), "every schedule is right");
+}
