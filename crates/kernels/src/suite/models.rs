@@ -12,7 +12,7 @@ pub(super) fn tasks() -> Vec<Task> {
             "rms_norm",
             "rows divided by their root mean square, then weight",
             false,
-            &[4096, 1024],
+            &[2048, 1024],
             &[7, 333],
             |build, sizes| {
                 let x = build.input("x", sizes, normal(1.0));
