@@ -1,4 +1,5 @@
 //! The crate from outside.
 
 mod fuzz;
+mod parity;
 mod torch;
