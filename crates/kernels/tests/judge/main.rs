@@ -4,6 +4,7 @@ mod attacks;
 mod cascade;
 mod common;
 mod cost;
+mod faults;
 mod torch;
 
 /// Not a test of its own: sandboxes start here.
