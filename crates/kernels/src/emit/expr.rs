@@ -145,13 +145,21 @@ impl Scope<'_> {
             Expr::Index(index) => self.index(index)?,
             Expr::Load { source, index } if index.len() == 1 => self.load(*source, &index[0])?,
             Expr::Load { source, index } => self.local(*source, index)?,
+            Expr::Unary(function @ (Unary::Floor | Unary::Trunc), one) => {
+                match self.whole_quotient(*function, one) {
+                    Some(text) => text,
+                    None => self.unary(*function, self.value(one))?,
+                }
+            }
             Expr::Unary(function, one) => self.unary(*function, self.value(one))?,
             Expr::Binary(function, one, other) => {
-                self.binary(*function, self.value(one), self.value(other))?
+                let (one, other) = self.pair(one, other);
+                self.binary(*function, one, other)?
             }
             Expr::Select(condition, then, otherwise) => {
                 let condition = self.value(condition);
-                self.select(&condition, self.value(then), self.value(otherwise))
+                let (then, otherwise) = self.pair(then, otherwise);
+                self.select(&condition, then, otherwise)
             }
             Expr::If(within, then, otherwise) => {
                 let lane = |lane| within.iter().any(|each| each.index.mentions(lane));
@@ -159,11 +167,32 @@ impl Scope<'_> {
                     return None;
                 }
                 let condition = self.condition(within);
-                let (then, otherwise) = alike(self.value(then), self.value(otherwise));
+                let (then, otherwise) = self.pair(then, otherwise);
+                let (then, otherwise) = alike(then, otherwise);
                 let code = format!("({condition} ? {} : {})", then.code, otherwise.code);
                 Text { code, kind: then.kind }
             }
         })
+    }
+
+    /// Two values that meet: a constant beside a whole number is one too, and stays exact.
+    fn pair(&self, one: &Expr, other: &Expr) -> (Text, Text) {
+        let (mut first, mut second) = (self.value(one), self.value(other));
+        match (is_whole(&first), is_whole(&second)) {
+            (true, false) => second = whole_constant(other).unwrap_or(second),
+            (false, true) => first = whole_constant(one).unwrap_or(first),
+            _ => {}
+        }
+        (first, second)
+    }
+
+    /// A rounded quotient of whole numbers, which a float may not hold.
+    fn whole_quotient(&self, function: Unary, of: &Expr) -> Option<Text> {
+        let Expr::Binary(Binary::Div, one, other) = of else { return None };
+        let (one, other) = self.pair(one, other);
+        let name = if function == Unary::Floor { "i_floor_div" } else { "i_trunc_div" };
+        let code = format!("{name}({}, {})", one.code, other.code);
+        (is_whole(&one) && is_whole(&other)).then_some(Text { code, kind: Kind::Long })
     }
 
     /// Names what occurs more than once: one declaration each, and what they stand for.
@@ -347,11 +376,8 @@ impl Scope<'_> {
             let kind = if any_vector { Kind::Mask } else { Kind::Int };
             return Some(Text { code: format!("({one} {sign} {other})"), kind });
         }
-        let whole = |text: &Text| matches!(text.kind, Kind::Int | Kind::Long);
-        let integers = (whole(&one) || integral(&one))
-            && (whole(&other) || integral(&other))
-            && (whole(&one) || whole(&other));
-        if integers && !matches!(function, Binary::Div | Binary::Pow | Binary::Fmod) {
+        let integers = is_whole(&one) && is_whole(&other);
+        if integers && !matches!(function, Binary::Div | Binary::Pow) {
             return Some(integer_binary(function, one, other));
         }
         let (one, other) = (real(one), real(other));
@@ -451,29 +477,25 @@ fn count(expr: &Expr, counts: &mut Vec<(Expr, usize)>) {
     }
 }
 
-/// Whether a float constant is a whole number.
-fn integral(text: &Text) -> bool {
-    text.kind == Kind::Real
-        && text
-            .code
-            .trim_matches(['(', ')', 'f'])
-            .parse::<f64>()
-            .is_ok_and(|value| value.fract() == 0.0 && value.abs() < 1e15)
+fn is_whole(text: &Text) -> bool {
+    matches!(text.kind, Kind::Int | Kind::Long)
 }
 
-fn whole_code(text: &Text) -> String {
-    if text.kind == Kind::Real {
-        let value = text.code.trim_matches(['(', ')', 'f']).parse::<f64>().unwrap_or(0.0);
-        format!("INT64_C({})", value as i64)
-    } else {
-        text.code.clone()
-    }
+/// A constant as an integer, if it is one.
+fn whole_constant(expr: &Expr) -> Option<Text> {
+    let Expr::Const(number) = expr else { return None };
+    let value = number.value();
+    let small = value.abs() <= f64::from(i32::MAX);
+    let kind = if small { Kind::Int } else { Kind::Long };
+    let code =
+        if small { format!("({})", value as i64) } else { format!("INT64_C({})", value as i64) };
+    (value.fract() == 0.0 && value.abs() < 9e15).then_some(Text { code, kind })
 }
 
 fn integer_binary(function: Binary, one: Text, other: Text) -> Text {
     let long = one.kind == Kind::Long || other.kind == Kind::Long;
     let kind = if long { Kind::Long } else { Kind::Int };
-    let (one, other) = (whole_code(&one), whole_code(&other));
+    let (one, other) = (one.code, other.code);
     let infix = |sign: &str, kind| Text { code: format!("({one} {sign} {other})"), kind };
     match function {
         Binary::Add => infix("+", kind),
@@ -483,6 +505,7 @@ fn integer_binary(function: Binary, one: Text, other: Text) -> Text {
         Binary::LessEqual => infix("<=", Kind::Int),
         Binary::Equal => infix("==", Kind::Int),
         Binary::NotEqual => infix("!=", Kind::Int),
+        Binary::Fmod => Text { code: format!("i_fmod({one}, {other})"), kind },
         Binary::Min => Text { code: format!("i_min({one}, {other})"), kind },
         _ => Text { code: format!("i_max({one}, {other})"), kind },
     }
@@ -509,8 +532,7 @@ pub(super) fn real(text: Text) -> Text {
 
 /// Both of the same kind.
 fn alike(one: Text, other: Text) -> (Text, Text) {
-    let integer = |text: &Text| matches!(text.kind, Kind::Int | Kind::Long);
-    if integer(&one) && integer(&other) {
+    if is_whole(&one) && is_whole(&other) {
         let kind =
             if one.kind == Kind::Long || other.kind == Kind::Long { Kind::Long } else { Kind::Int };
         return (Text { kind, ..one }, Text { kind, ..other });

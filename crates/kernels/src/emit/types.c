@@ -37,6 +37,13 @@ static inline float s_max(float a, float b) { return a > b || a != a ? a : b; }
 static inline float s_min(float a, float b) { return a < b || a != a ? a : b; }
 static inline int64_t i_max(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t i_min(int64_t a, int64_t b) { return a < b ? a : b; }
+/* Dividing by 0 gives 0: a trap would end the process. */
+static inline int64_t i_trunc_div(int64_t a, int64_t b) { return b == 0 ? 0 : b == -1 ? -a : a / b; }
+static inline int64_t i_floor_div(int64_t a, int64_t b) {
+    int64_t q = i_trunc_div(a, b);
+    return q - (q * b != a && (a < 0) != (b < 0));
+}
+static inline int64_t i_fmod(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
 static inline vf v_max(vf a, vf b) { return v_pick((a > b) | (a != a), a, b); }
 static inline vf v_min(vf a, vf b) { return v_pick((a < b) | (a != a), a, b); }
 static inline float v_greatest(vf x) {

@@ -154,7 +154,10 @@ impl Lowering {
         let shape = call.tensor("self").map(|source| self.shape(source))?;
         Ok(Some(match call.name() {
             "logical_not" => x.unary(Unary::Not),
-            "bitwise_not" => x.unary(Unary::Not),
+            "bitwise_not" => {
+                let flags = self.program.dtype(call.tensor("self")?) == Dtype::Bool;
+                if flags { x.unary(Unary::Not) } else { sub(x.unary(Unary::Neg), number(1.0)) }
+            }
             "isnan" => x.unary(Unary::IsNan),
             "gelu" => gelu(x, call.text("approximate") == Some("tanh")),
             "leaky_relu" => {

@@ -1,4 +1,6 @@
 //! The crate from outside.
 
 mod fuzz;
+mod laws;
+mod parity;
 mod torch;

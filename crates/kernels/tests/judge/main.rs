@@ -5,6 +5,7 @@ mod cascade;
 mod common;
 mod cost;
 mod oracle;
+mod faults;
 mod torch;
 
 /// Not a test of its own: sandboxes start here.
