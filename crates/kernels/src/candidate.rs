@@ -11,6 +11,15 @@
 //! and aligned to 64 bytes, at other addresses in every call. `scratch` is
 //! `tetrad_scratch_bytes` long, aligned to 64 bytes, of undefined content. OpenMP is there, with
 //! the threads that the judge allows.
+//!
+//! CUDA C candidates are kernels without host code, declared `extern "C"`. Comments say what is
+//! launched, in order, with grid, block, bytes of dynamic shared memory and arguments:
+//!
+//! ```c
+//! // scratch: 4096
+//! // launch: sums 128 256 0 in0 scratch+0
+//! // launch: scale 16,8 32,8,1 1024 in0 scratch+0 out0
+//! ```
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -1,5 +1,6 @@
 //! From a plan to source text.
 
+mod cuda;
 mod dots;
 mod expr;
 mod nest;
@@ -68,6 +69,13 @@ pub fn c(program: &Program, schedule: &Schedule) -> Candidate {
         .collect();
     flags.extend(["-fno-math-errno", "-fno-trapping-math"].map(ToOwned::to_owned));
     Candidate { language: Language::C, source, flags }
+}
+
+/// CUDA C: the base kernels of a plan, with what is launched in front.
+#[must_use]
+pub fn cuda(program: &Program, schedule: &Schedule) -> Candidate {
+    let source = cuda::text(program, schedule);
+    Candidate { language: Language::Cuda, source, flags: Vec::new() }
 }
 
 /// The functions of `math.c` for one type.

@@ -41,6 +41,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sandbox::Launcher;
 
+pub(crate) use compare::{compare_bytes, poison};
 pub use expect::{Expect, Expected, Set, Tolerance};
 pub use known::Known;
 pub use peer::Peer;
@@ -48,8 +49,9 @@ pub use roofline::{Floor, RoundTrip};
 
 use self::compile::{Program, Workshop};
 use self::session::{Contender, Limits, Showing, Stage, Step};
+use crate::cuda::{self, UNMEASURED};
 use crate::evaluation::{Block, Evaluation, Level, Reason, Rejection, Timing};
-use crate::{Candidate, Error};
+use crate::{Candidate, Error, Language};
 
 /// How much is to be found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -332,7 +334,8 @@ impl Judge {
         Ok(found.rejection)
     }
 
-    /// Judges a candidate. That it is turned away is no error.
+    /// Judges a candidate. That it is turned away is no error. CUDA C is run for function on the
+    /// CPU, and no further than [`Level::Correct`].
     pub fn evaluate(&mut self, candidate: &Candidate, effort: Effort) -> Result<Evaluation, Error> {
         let mut evaluation = Evaluation {
             level: Level::None,
@@ -354,12 +357,19 @@ impl Judge {
         };
         evaluation.level = Level::Compiled;
         program.remarks.clone_into(&mut evaluation.remarks);
-        let found = self.check(&program)?;
+        let cuda = candidate.language == Language::Cuda;
+        // Emulated, it may take its time: nothing is timed.
+        let limit = if cuda { self.options.call_limit } else { self.call_limit() };
+        let mut found = self.check(&program, limit)?;
+        if cuda {
+            evaluation.remarks = UNMEASURED.to_owned();
+            found.rejection = found.rejection.map(cuda::shim::explained);
+        }
         if note(&mut evaluation, found) {
             return Ok(evaluation);
         }
         evaluation.level = Level::Correct;
-        if effort == Effort::Check {
+        if cuda || effort == Effort::Check {
             return Ok(evaluation);
         }
         let blocks = self.time(&program, 1, QUICK_CALLS, false, &mut evaluation)?;
@@ -392,10 +402,10 @@ impl Judge {
 
     /// Right on every kind of input, and again whatever lies round it and however many threads
     /// there are.
-    fn check(&mut self, program: &Program) -> Result<Found, Error> {
+    fn check(&mut self, program: &Program, limit: Duration) -> Result<Found, Error> {
         self.fill_kinds()?;
         let names = self.stage.expect.kinds();
-        let limits = Limits { call: self.call_limit(), baseline: Duration::MAX };
+        let limits = Limits { call: limit, baseline: Duration::MAX };
         let n_threads = self.options.n_threads;
         let mut found = Found::nothing();
         let steps = in_order(&self.kinds, n_threads);

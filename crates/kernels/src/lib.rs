@@ -11,6 +11,7 @@
 pub mod archive;
 pub mod candidate;
 pub mod court;
+pub mod cuda;
 pub mod emit;
 pub mod error;
 pub mod evaluation;

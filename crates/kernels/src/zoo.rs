@@ -5,11 +5,13 @@
 //! honest kernels are not. Kernels that need a system call hide it in a constant, so that nothing
 //! but the sandbox and the protocol stands in their way.
 
+mod cuda;
 mod tasks;
 
 use std::fmt;
 use std::time::Duration;
 
+pub use cuda::{cuda_cheats, cuda_honest, cuda_kernel, examine_cuda};
 use runs::stats::Rate;
 pub use tasks::ZooTask;
 
@@ -246,9 +248,11 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<18} {:<10} {:>7}  reasons", "cheat", "rows", "caught")?;
-        for (class, _) in CHEATS {
+        let mut classes: Vec<&str> = self.cheats.iter().map(|each| each.animal.class).collect();
+        classes.dedup();
+        for class in classes {
             let of_class: Vec<&Finding> =
-                self.cheats.iter().filter(|finding| finding.animal.class == *class).collect();
+                self.cheats.iter().filter(|finding| finding.animal.class == class).collect();
             let Some(first) = of_class.first() else { continue };
             let rate = Rate::of(of_class.iter().map(|finding| finding.rejected()));
             let reasons: Vec<String> = of_class

@@ -353,10 +353,10 @@ impl Scope<'_> {
                 text(format!("(1.0f / {})", root.code), kind)
             }
             Unary::Reciprocal => text(format!("(1.0f / {x})"), kind),
-            Unary::IsNan => {
-                let kind = if vector { Kind::Mask } else { Kind::Int };
-                text(format!("({{ __auto_type t = {x}; t != t; }})"), kind)
+            Unary::IsNan if vector => {
+                text(format!("({{ __auto_type t = {x}; t != t; }})"), Kind::Mask)
             }
+            Unary::IsNan => text(format!("s_isnan({x})"), Kind::Int),
             Unary::Sin => library("sinf"),
             Unary::Cos => library("cosf"),
             Unary::Floor => library("floorf"),

@@ -291,19 +291,7 @@ impl Printer<'_> {
         let none = HashMap::new();
         let mut scope = self.scope(mode, 0, &vars, &array, &none);
         scope.folded = Some(Text { code: String::new(), kind: Of::Real });
-        let body = scope.value(body).kind;
-        let sums = matches!(fold, Fold::Sum | Fold::Product);
-        match (body, stage.dtype) {
-            (Of::Int | Of::Long, Dtype::I64) => "int64_t",
-            (Of::Int | Of::Long, Dtype::F32) if sums => "int64_t",
-            (Of::Int | Of::Long, _) if !sums => "int64_t",
-            (Of::Int, _) => "int32_t",
-            (Of::Long, _) => "int64_t",
-            // One by one, the rounding errors of a long sum would add up.
-            _ if fold == Fold::Sum => "double",
-            _ => "float",
-        }
-        .to_owned()
+        accumulator_of(scope.value(body).kind, stage.dtype, fold).to_owned()
     }
 
     fn fold(
@@ -490,7 +478,22 @@ impl Printer<'_> {
     }
 }
 
-fn real_or_whole(of: &str) -> Of {
+/// Type of what is folded into, one by one: by what is folded and what is stored.
+pub(super) fn accumulator_of(body: Of, stored: Dtype, fold: Fold) -> &'static str {
+    let sums = matches!(fold, Fold::Sum | Fold::Product);
+    match (body, stored) {
+        (Of::Int | Of::Long, Dtype::I64) => "int64_t",
+        (Of::Int | Of::Long, Dtype::F32) if sums => "int64_t",
+        (Of::Int | Of::Long, _) if !sums => "int64_t",
+        (Of::Int, _) => "int32_t",
+        (Of::Long, _) => "int64_t",
+        // One by one, the rounding errors of a long sum would add up.
+        _ if fold == Fold::Sum => "double",
+        _ => "float",
+    }
+}
+
+pub(super) fn real_or_whole(of: &str) -> Of {
     match of {
         "vf" => Of::Vector,
         "int32_t" => Of::Int,
@@ -500,7 +503,7 @@ fn real_or_whole(of: &str) -> Of {
 }
 
 /// What a fold begins with.
-fn start(fold: Fold, of: &str) -> String {
+pub(super) fn start(fold: Fold, of: &str) -> String {
     match (of, fold) {
         ("vf", _) => format!("v_all({})", literal(fold.start())),
         ("float" | "double", _) => literal(fold.start()),
@@ -512,7 +515,7 @@ fn start(fold: Fold, of: &str) -> String {
 }
 
 /// Two folded into one. The new value first: extremes keep what is not a number.
-fn folded(fold: Fold, sum: &str, value: &str, vector: bool, whole: bool) -> String {
+pub(super) fn folded(fold: Fold, sum: &str, value: &str, vector: bool, whole: bool) -> String {
     let prefix = match (vector, whole) {
         (true, _) => "v",
         (_, true) => "i",

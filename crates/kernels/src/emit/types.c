@@ -35,6 +35,7 @@ static inline float v_product(vf x) {
 }
 static inline float s_max(float a, float b) { return a > b || a != a ? a : b; }
 static inline float s_min(float a, float b) { return a < b || a != a ? a : b; }
+static inline int s_isnan(float x) { return x != x; }
 static inline int64_t i_max(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t i_min(int64_t a, int64_t b) { return a < b ? a : b; }
 /* Dividing by 0 gives 0: a trap would end the process. */

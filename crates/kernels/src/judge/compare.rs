@@ -14,10 +14,10 @@ use crate::graph::{Dtype, Tensor};
 const PIECE: usize = 64 << 10;
 
 /// What an output is filled with before a call, again and again.
-pub(super) type Poison = [u8; 8];
+pub(crate) type Poison = [u8; 8];
 
 /// A pattern for outputs of this type.
-pub(super) fn poison(dtype: Dtype, rng: &mut impl Rng) -> Poison {
+pub(crate) fn poison(dtype: Dtype, rng: &mut impl Rng) -> Poison {
     let random: u64 = rng.random();
     match dtype {
         Dtype::F32 => {
@@ -46,11 +46,11 @@ pub(super) fn fill(memory: &mut Memory, offset: usize, length: usize, poison: Po
 
 /// How an output compares.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Comparison {
+pub(crate) struct Comparison {
     /// Largest error over the tolerance at its place, of what is within it.
-    pub(super) worst: f64,
+    pub(crate) worst: f64,
     /// What is wrong.
-    pub(super) rejection: Option<Rejection>,
+    pub(crate) rejection: Option<Rejection>,
 }
 
 /// Counts what is off while an output is walked through.
@@ -118,6 +118,30 @@ pub(super) fn compare(
     expected: &Expected,
     poison: Poison,
 ) -> Comparison {
+    judged(tensor, expected, poison, |at, piece| memory.read(offset + at, piece))
+}
+
+/// Compares an output's bytes.
+///
+/// # Panics
+/// If they are fewer than the tensor has.
+pub(crate) fn compare_bytes(
+    bytes: &[u8],
+    tensor: &Tensor,
+    expected: &Expected,
+    poison: Poison,
+) -> Comparison {
+    judged(tensor, expected, poison, |at, piece| {
+        piece.copy_from_slice(&bytes[at..at + piece.len()])
+    })
+}
+
+fn judged(
+    tensor: &Tensor,
+    expected: &Expected,
+    poison: Poison,
+    read: impl Fn(usize, &mut [u8]),
+) -> Comparison {
     let n = tensor.n_elements();
     let width = tensor.dtype.size_bytes();
     let mut tally = Tally {
@@ -134,7 +158,7 @@ pub(super) fn compare(
     while done < n {
         let count = (PIECE / width).min(n - done);
         let bytes = &mut piece[..count * width];
-        memory.read(offset + done * width, bytes);
+        read(done * width, bytes);
         walk(tensor.dtype, bytes, done, poison, &mut tally);
         done += count;
     }

@@ -4,6 +4,7 @@
 //! that a text could include or a section name smuggle in. Between compiling and linking the
 //! assembly and the object are looked at; the program is static, for a world without files.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use sandbox::{Ending, Evidence, Launcher, Outcome, Policy, Sandbox};
 
 use super::{object, scan};
 use crate::evaluation::{Reason, Rejection};
-use crate::{Candidate, Error, Language};
+use crate::{Candidate, Error, Language, cuda};
 
 /// The other half of every program.
 const WORKER: &str = include_str!("../../worker/worker.c");
@@ -22,6 +23,17 @@ const WORKER: &str = include_str!("../../worker/worker.c");
 /// Options of every candidate; its own come after.
 const FLAGS: &str = "-std=gnu11 -O3 -march=native -fopenmp -fno-stack-protector -fno-common \
                      -fno-asynchronous-unwind-tables -w";
+
+/// Options of CUDA C, run for function: as C++, without what a device has not.
+const SHIM_FLAGS: &str = "-x c++ -std=gnu++17 -O1 -march=native -fno-stack-protector \
+                          -fno-asynchronous-unwind-tables -fno-exceptions -fno-rtti \
+                          -fno-threadsafe-statics -w";
+
+/// Fibers jump to the beginning of a function, which control-flow protection would forbid.
+#[cfg(target_arch = "x86_64")]
+const SHIM_JUMPS: &str = "-fcf-protection=none";
+#[cfg(not(target_arch = "x86_64"))]
+const SHIM_JUMPS: &str = "";
 
 /// Compiled programs kept in memory.
 const MOST_KEPT: usize = 64;
@@ -129,24 +141,24 @@ impl Workshop {
     }
 
     fn compile_anew(&mut self, candidate: &Candidate) -> Result<Compiled, Error> {
-        if candidate.language != Language::C {
-            let detail = "this judge compiles C for the CPU".to_owned();
-            return Ok(Err(Rejection { reason: Reason::Forbidden, detail }));
-        }
-        let looked = scan::check_source(&candidate.source)
-            .and_then(|()| scan::check_flags(&candidate.flags));
-        if let Err(rejection) = looked {
-            return Ok(Err(rejection));
-        }
-        // Flags are from a list of ours: no quoting needed.
-        let flags = candidate.flags.join(" ");
+        let (source, options) = match prepared(candidate) {
+            Ok(prepared) => prepared,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
         let script = format!(
-            "rm -f k*; gcc {FLAGS} {flags} -fopt-info-vec-optimized=k.remarks -x c -S -o k.s - \
+            "rm -f k*; gcc {options} -S -o k.s - \
              && gcc -c -o k.o k.s \
              && objcopy -G tetrad_kernel -G tetrad_scratch_bytes k.o \
              && gcc -static -fopenmp -o k worker.o k.o -lm"
         );
-        let outcome = self.sandbox.run(&shell(script, &candidate.source, self.wall))?;
+        let outcome = self.sandbox.run(&shell(script, &source, self.wall))?;
+        let errors = String::from_utf8_lossy(&outcome.stderr);
+        if candidate.language == Language::Cuda && errors.contains("cc1plus") {
+            let reason = "CUDA C is run on the CPU as C++, and there is no C++ compiler; install \
+                          g++"
+            .to_owned();
+            return Err(Error::Tool { tool: "g++".to_owned(), reason });
+        }
         if let Some(rejection) = self.failed(&outcome)? {
             return Ok(Err(rejection));
         }
@@ -193,6 +205,26 @@ impl Workshop {
 
     fn take(&self, path: &str) -> Result<Vec<u8>, Error> {
         Ok(self.sandbox.read(path, MOST_BYTES)?.unwrap_or_default())
+    }
+}
+
+/// What the compiler reads, and its options.
+fn prepared(candidate: &Candidate) -> Result<(Cow<'_, str>, String), Rejection> {
+    match candidate.language {
+        Language::C => {
+            scan::check_source(&candidate.source)?;
+            scan::check_flags(&candidate.flags)?;
+            // Flags are from a list of ours: no quoting needed.
+            let flags = candidate.flags.join(" ");
+            let remarks = "-fopt-info-vec-optimized=k.remarks -x c";
+            Ok((Cow::Borrowed(&candidate.source), format!("{FLAGS} {flags} {remarks}")))
+        }
+        Language::Cuda => {
+            cuda::check_flags(&candidate.flags)?;
+            let source = cuda::shim::translate(&candidate.source)?;
+            scan::check_source(&source)?;
+            Ok((Cow::Owned(source), format!("{SHIM_FLAGS} {SHIM_JUMPS}")))
+        }
     }
 }
 

@@ -62,7 +62,7 @@ fn options_that_load_code_are_refused_before_the_compiler_starts() {
 }
 
 #[test]
-fn a_cuda_text_is_not_compiled_here() {
+fn a_cuda_text_that_launches_nothing_is_not_compiled() {
     let mut judge = judge(ZooTask::Affine);
     let source = "__global__ void f() {}".to_owned();
     let candidate = Candidate { language: Language::Cuda, source, flags: Vec::new() };

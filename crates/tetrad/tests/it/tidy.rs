@@ -29,14 +29,15 @@ const RESERVED: [(&str, &[&str]); 6] = [
 ];
 
 /// Where `unsafe` may be: the kernel's interface, vector instructions, mapped files and memory,
-/// threads.
-const UNSAFE_FOLDERS: [&str; 6] = [
+/// threads, libraries found at run time.
+const UNSAFE_FOLDERS: [&str; 7] = [
     "crates/sandbox/src/linux/",
     "crates/nn/src/simd/",
     "crates/nn/src/weights/map.rs",
     "crates/nn/src/products/pages.rs",
     "crates/nn/src/threads/pool.rs",
     "crates/kernels/src/oracle/gemm.rs",
+    "crates/kernels/src/cuda/library.rs",
 ];
 
 fn root() -> PathBuf {
