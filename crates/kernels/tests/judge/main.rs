@@ -4,8 +4,8 @@ mod attacks;
 mod cascade;
 mod common;
 mod cost;
-mod oracle;
 mod faults;
+mod oracle;
 mod torch;
 
 /// Not a test of its own: sandboxes start here.
