@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::kernels_judge::{Convert, Import, Judged, Table, Time};
+use super::kernels_judge::{Convert, Cuda, Import, Judged, Table, Time};
 
 /// `tetrad kernels`.
 #[derive(Debug, Subcommand)]
@@ -49,6 +49,9 @@ pub(crate) enum Kernels {
     Verify(Judged),
     /// Time a kernel against the task's base, and against PyTorch.
     Time(Time),
+    /// Compile a CUDA C kernel where NVRTC is, and run it for function on the CPU; exit code 1 when it
+    /// is wrong. Times need a GPU and are not taken.
+    Cuda(Cuda),
     /// Examine the judge: cheating kernels that it must turn away, honest ones that it must not.
     Zoo,
     /// Search many tasks and print one line for each.

@@ -12,9 +12,27 @@ pub(crate) struct Convert {
     /// Which schedule.
     #[arg(long, value_enum, default_value = "base")]
     pub(crate) schedule: Which,
+    /// As CUDA C: one kernel per loop nest, and the list of launches in its head.
+    #[arg(long)]
+    pub(crate) cuda: bool,
     /// File to write to (default: standard output).
     #[arg(long, value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
+}
+
+/// `tetrad kernels cuda`.
+#[derive(Debug, Args)]
+pub(crate) struct Cuda {
+    /// A bundled task, or a task's JSON file.
+    pub(crate) task: String,
+    /// CUDA C source (default: the task's base kernel).
+    pub(crate) kernel: Option<PathBuf>,
+    /// Compiler option for it; repeat for several.
+    #[arg(long = "flag", value_name = "OPTION", allow_hyphen_values = true)]
+    pub(crate) flags: Vec<String>,
+    /// Architecture to compile for.
+    #[arg(long, default_value = kernels::cuda::ARCHITECTURE)]
+    pub(crate) architecture: String,
 }
 
 /// Schedules that need no search.

@@ -12,7 +12,7 @@ use runs::Store;
 use serde::Serialize;
 
 use super::kernels_bench::{self, Benches};
-use super::{kernels_judge, kernels_search, kernels_table};
+use super::{kernels_cuda, kernels_judge, kernels_search, kernels_table};
 use crate::args::kernels::{ArchiveFlag, Kernels, Worker};
 use crate::exit::{Status, usage};
 use crate::output::Output;
@@ -54,6 +54,7 @@ pub(crate) fn run(
         Kernels::Convert(flags) => kernels_judge::convert(&flags, output),
         Kernels::Verify(flags) => kernels_judge::verify(&flags, output),
         Kernels::Time(flags) => kernels_judge::time(&flags, output),
+        Kernels::Cuda(flags) => kernels_cuda::run(&flags, output),
         Kernels::Zoo => kernels_judge::zoo(output),
         Kernels::Table(flags) => kernels_table::run(&flags, &store()?, output),
         Kernels::Worker(flags) => worker(&flags, output),

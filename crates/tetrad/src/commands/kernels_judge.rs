@@ -94,7 +94,10 @@ pub(crate) fn convert(arguments: &flags::Convert, output: &Output) -> anyhow::Re
         flags::Which::Base => Schedule::base(&program),
         flags::Which::Sensible => schedules::sensible(&program),
     };
-    let candidate = emit::c(&program, &schedule);
+    let candidate = match arguments.cuda {
+        true => emit::cuda(&program, &schedule),
+        false => emit::c(&program, &schedule),
+    };
     match &arguments.to {
         Some(path) => {
             runs::write_atomic(path, candidate.source.as_bytes())?;
@@ -128,7 +131,7 @@ fn opened(arguments: &flags::Judged) -> anyhow::Result<(Arc<Task>, Court, Candid
 }
 
 /// One line about what was found.
-fn told(evaluation: &Evaluation) -> String {
+pub(crate) fn told(evaluation: &Evaluation) -> String {
     let error = evaluation
         .error_over_tolerance
         .map_or(String::new(), |error| format!(", largest error {error:.3} of what is allowed"));

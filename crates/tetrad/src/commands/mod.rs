@@ -19,6 +19,7 @@ mod genome_train_page;
 pub(crate) mod genome_variants;
 pub(crate) mod kernels;
 mod kernels_bench;
+mod kernels_cuda;
 mod kernels_judge;
 pub(crate) mod kernels_search;
 mod kernels_table;
