@@ -9,6 +9,9 @@ use super::text::{
 use crate::graph::Dtype;
 use crate::loops::{Affine, Atom, Binary, Expr, Unary, Within};
 
+/// Name of one lane where they are taken one by one: no loop has it.
+const LANE: &str = "q";
+
 /// Where values are printed: how variables and arrays are called, and which variable is the lane.
 pub(super) struct Scope<'a> {
     /// Text of each variable.
@@ -26,7 +29,7 @@ pub(super) struct Scope<'a> {
     pub(super) tile: usize,
     /// Which of the vectors computed together this is.
     pub(super) copy: usize,
-    /// One lane of a vector, called `l`.
+    /// One lane of a vector, called [`LANE`].
     pub(super) in_lane: bool,
 }
 
@@ -79,15 +82,17 @@ impl Scope<'_> {
     fn by_lane(&self, expr: &Expr) -> Text {
         let lane = self.lane.expect("only vectors lack forms");
         let mut vars = self.vars.to_vec();
-        vars[lane] = format!("({} + l)", vars[lane]);
+        vars[lane] = format!("({} + {LANE})", vars[lane]);
         let folded = self.folded.as_ref().map(|text| match text.kind {
-            Kind::Vector => Text { code: format!("({})[l]", text.code), kind: Kind::Real },
+            Kind::Vector => Text { code: format!("({})[{LANE}]", text.code), kind: Kind::Real },
             _ => text.clone(),
         });
         let none = HashMap::new();
         let one = Scope { vars: &vars, lane: None, folded, bound: &none, in_lane: true, ..*self };
         let code = one.real(expr).code;
-        let code = format!("({{ vf t; for (int64_t l = 0; l < W; l++) t[l] = {code}; t; }})");
+        let code = format!(
+            "({{ vf t; for (int64_t {LANE} = 0; {LANE} < W; {LANE}++) t[{LANE}] = {code}; t; }})"
+        );
         Text { code, kind: Kind::Vector }
     }
 
@@ -222,12 +227,14 @@ impl Scope<'_> {
     /// Something local to a pass: a variable, or an element of a small array.
     fn local(&self, source: usize, index: &[Affine]) -> Option<Text> {
         let (dtype, array) = (self.array)(source);
-        let lane = if self.in_lane { " + l" } else { "" };
+        let lane = if self.in_lane { format!(" + {LANE}") } else { String::new() };
         let Some(position) = index.first() else {
             let vector = self.lane.is_some() && self.tile > 0;
             return Some(match (vector, self.tile > 0 && self.in_lane) {
                 (true, _) => Text { code: format!("{array}_{}", self.copy), kind: Kind::Vector },
-                (_, true) => Text { code: format!("{array}_{}[l]", self.copy), kind: Kind::Real },
+                (_, true) => {
+                    Text { code: format!("{array}_{}[{LANE}]", self.copy), kind: Kind::Real }
+                }
                 _ => Text { code: format!("{array}_0"), kind: kind_of(dtype) },
             });
         };
