@@ -6,6 +6,8 @@ mod expr;
 mod nest;
 mod product;
 mod storage;
+mod text;
+mod vectors;
 
 use crate::candidate::{Candidate, Language};
 use crate::loops::Program;
@@ -114,7 +116,8 @@ impl Lines {
     }
 
     fn open(&mut self, line: &str) {
-        self.line(&format!("{line} {{"));
+        let line = if line.is_empty() { "{".to_owned() } else { format!("{line} {{") };
+        self.line(&line);
         self.depth += 1;
     }
 

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::Lines;
-use super::expr::{Kind as Of, Scope, Text};
+use super::expr::Scope;
 use super::nest::stored;
 use super::storage::Storage;
+use super::text::{Kind as Of, Text};
 use crate::loops::Expr;
 use crate::plan::{Dots, Kind, Nest, Stage};
 

@@ -3,37 +3,38 @@
 use std::collections::HashMap;
 
 use super::Lines;
-use super::expr::{Kind as Of, Scope, Text, kind_of, literal, real};
+use super::expr::Scope;
 use super::storage::{Place, Storage};
+use super::text::{Kind as Of, Text, kind_of, literal};
 use crate::graph::Dtype;
 use crate::loops::{Affine, Expr, Fold};
 use crate::plan::{Kind, Nest, Stage, Vectors, best_inner, without_outer};
 
 /// How a stage is printed: in vectors along which variable and how many of them, or one by one.
 #[derive(Clone, Copy)]
-struct Mode {
+pub(super) struct Mode {
     /// The variable and the number of vectors.
-    lane: Option<(usize, usize)>,
+    pub(super) lane: Option<(usize, usize)>,
     /// See [`Scope::tile`].
-    tile: usize,
+    pub(super) tile: usize,
 }
 
-/// Elements that one accumulator of a vector's sum adds up before they join the rest: rounding errors
-/// of longer sums would show.
-const LONG_SUM: usize = 16 * 1024;
-
-struct Printer<'a> {
+/// Prints one nest.
+pub(super) struct Printer<'a> {
     nest: &'a Nest,
-    storage: &'a Storage,
-    unroll: usize,
+    pub(super) storage: &'a Storage,
+    pub(super) unroll: usize,
+    /// Lanes of a vector.
+    pub(super) width: usize,
 }
 
 pub(super) fn emit(text: &mut Lines, nest: &Nest, storage: &Storage, region: bool, width: usize) {
     let unroll = nest.part.unroll.max(1);
-    let printer = Printer { nest, storage, unroll };
+    let printer = Printer { nest, storage, unroll, width };
     let depth = text.depth;
-    if region && !(nest.part.threads && !nest.outer.is_empty()) {
-        text.open("#pragma omp single\n    ");
+    if region && (!nest.part.threads || nest.outer.is_empty()) {
+        text.line("#pragma omp single");
+        text.open("");
     } else {
         text.open("");
     }
@@ -64,7 +65,7 @@ pub(super) fn emit(text: &mut Lines, nest: &Nest, storage: &Storage, region: boo
             let whole = |text: &mut Lines, n: usize| {
                 printer.stages(text, Mode { lane: Some((lane, n)), tile });
             };
-            if extent % tile == 0 {
+            if extent.is_multiple_of(tile) {
                 whole(text, unroll);
             } else {
                 text.open(&format!("if (i{lane} + {tile} <= {extent})"));
@@ -164,9 +165,10 @@ impl Printer<'_> {
             _ => None,
         };
         let vars = names(stage, n_outer);
-        for var in n_outer..stage.n_spatial {
+        let spatial = vars.iter().zip(&stage.extents).enumerate().take(stage.n_spatial);
+        for (var, (name, &extent)) in spatial.skip(n_outer) {
             if Some(var) != scan && Some(var) != own {
-                text.count(&vars[var], stage.extents[var]);
+                text.count(name, extent);
             }
         }
         let Some(lane) = own else {
@@ -180,23 +182,34 @@ impl Printer<'_> {
         }
         let (extent, name) = (stage.extents[lane], &vars[lane]);
         text.line(&format!("int64_t {name} = 0;"));
-        for n in [self.unroll, 1] {
-            if n * 4 > extent && n > 1 {
-                continue;
-            }
-            text.open(&format!("for (; {name} + {n} * W <= {extent}; {name} += {n} * W)"));
-            self.element(text, stage, Mode { lane: Some((lane, n)), tile: 0 }, &vars);
+        for (n, steps) in self.steps(name, extent, self.unroll) {
+            text.open(&format!("for (; {steps})"));
+            let lanes = (n > 0).then_some((lane, n));
+            self.element(text, stage, Mode { lane: lanes, tile: 0 }, &vars);
             text.close();
-            if self.unroll == 1 {
-                break;
-            }
         }
-        text.open(&format!("for (; {name} < {extent}; {name}++)"));
-        self.element(text, stage, Mode { lane: None, tile: 0 }, &vars);
-        text.close();
     }
 
-    fn scope<'s>(
+    /// The loops along an axis: by several vectors, by one, then one by one, as far as there is
+    /// anything left for them. The number of vectors, 0 for none, and the condition and step.
+    pub(super) fn steps(&self, name: &str, extent: usize, unroll: usize) -> Vec<(usize, String)> {
+        let mut left = extent;
+        let mut steps = Vec::new();
+        for n in [unroll, 1] {
+            let worth = n == 1 || n * 4 <= extent;
+            if worth && left >= n * self.width && !steps.iter().any(|(other, _)| *other == n) {
+                let by = if n == 1 { "W".to_owned() } else { format!("{n} * W") };
+                steps.push((n, format!("{name} + {by} <= {extent}; {name} += {by}")));
+                left %= n * self.width;
+            }
+        }
+        if left > 0 {
+            steps.push((0, format!("{name} < {extent}; {name}++")));
+        }
+        steps
+    }
+
+    pub(super) fn scope<'s>(
         &'s self,
         mode: Mode,
         copy: usize,
@@ -294,7 +307,7 @@ impl Printer<'_> {
         accumulator_of(scope.value(body).kind, stage.dtype, fold).to_owned()
     }
 
-    fn fold(
+    pub(super) fn fold(
         &self,
         text: &mut Lines,
         fold: Fold,
@@ -322,7 +335,7 @@ impl Printer<'_> {
         }
     }
 
-    fn store(
+    pub(super) fn store(
         &self,
         text: &mut Lines,
         stage: &Stage,
@@ -338,7 +351,10 @@ impl Printer<'_> {
         scope.folded = fold;
         let (lines, bound) = scope.bind(&[expr]);
         let scope = Scope { bound: &bound, folded: scope.folded.clone(), ..scope };
-        text.open("");
+        let depth = text.depth;
+        if !lines.is_empty() {
+            text.open("");
+        }
         lines.iter().for_each(|line| text.line(line));
         let (dtype, name) = self.storage.array(stage.buffer);
         let local = self.nest.local.contains(&stage.buffer);
@@ -366,115 +382,7 @@ impl Printer<'_> {
             let along = mode.lane.map(|(lane, _)| stage.store.stride(lane));
             text.line(&stored(&name, &at, &value, dtype, along, self.nest.part.streaming));
         }
-        text.close();
-    }
-
-    /// A fold along a variable of its own in vectors, with as many accumulators as vectors.
-    fn folded_in_vectors(&self, text: &mut Lines, stage: &Stage, lane: usize, vars: &[String]) {
-        let Kind::Reduce { fold, body, finish } = &stage.kind else {
-            unreachable!("only reductions have variables that they fold over")
-        };
-        let (extent, name) = (stage.extents[lane], &vars[lane]);
-        let unroll = if self.unroll * 4 > extent { 1 } else { self.unroll };
-        for copy in 0..unroll {
-            text.line(&format!("vf a{copy} = {};", start(*fold, "vf")));
-        }
-        text.line(&format!("float s = {};", start(*fold, "float")));
-        let depth = text.depth;
-        for var in stage.n_spatial..stage.extents.len() {
-            if var != lane {
-                text.count(&vars[var], stage.extents[var]);
-            }
-        }
-        text.line(&format!("int64_t {name} = 0;"));
-        for n in [unroll, 1] {
-            let mode = Mode { lane: Some((lane, n)), tile: 0 };
-            let blocks = *fold == Fold::Sum && extent > n * LONG_SUM;
-            if blocks {
-                let least = format!("{name} + {n} * W <= {extent}");
-                text.open(&format!("while ({least})"));
-                for copy in 0..n {
-                    text.line(&format!("vf p{copy} = v_all(0.0f);"));
-                }
-                text.line(&format!("const int64_t stop = {name} + {} * W;", n * LONG_SUM / 16));
-            }
-            let until = if blocks { format!(" && {name} < stop") } else { String::new() };
-            let step = format!("{name} + {n} * W <= {extent}{until}; {name} += {n} * W");
-            text.open(&format!("for (; {step})"));
-            for copy in 0..n {
-                let into = if blocks { format!("p{copy}") } else { format!("a{copy}") };
-                self.fold(text, *fold, body, &into, (mode, copy), vars);
-            }
-            text.close();
-            if blocks {
-                for copy in 0..n {
-                    text.line(&format!("a{copy} = a{copy} + p{copy};"));
-                }
-                text.close();
-            }
-            if unroll == 1 {
-                break;
-            }
-        }
-        let one = Mode { lane: None, tile: 0 };
-        text.open(&format!("for (; {name} < {extent}; {name}++)"));
-        self.fold_real(text, *fold, body, "s", one, vars);
-        text.close();
         text.close_to(depth);
-        for copy in 1..unroll {
-            text.line(&format!("a0 = {};", folded(*fold, "a0", &format!("a{copy}"), true, false)));
-        }
-        let all = match fold {
-            Fold::Sum => "v_sum",
-            Fold::Product => "v_product",
-            Fold::Max => "v_greatest",
-            Fold::Min => "v_least",
-        };
-        text.line(&format!("s = {};", folded(*fold, "s", &format!("{all}(a0)"), false, false)));
-        let result = Text { code: "s".to_owned(), kind: Of::Real };
-        self.store(text, stage, finish, Some(result), (one, 0), vars);
-    }
-
-    /// Like [`Printer::fold`] for one element, into a float whatever the element is.
-    fn fold_real(
-        &self,
-        text: &mut Lines,
-        fold: Fold,
-        body: &Expr,
-        into: &str,
-        mode: Mode,
-        vars: &[String],
-    ) {
-        let array = |source| self.storage.array(source);
-        let none = HashMap::new();
-        let scope = self.scope(mode, 0, vars, &array, &none);
-        let value = real(scope.value(body)).code;
-        text.line(&format!("{into} = {};", folded(fold, into, &value, false, false)));
-    }
-
-    /// A running sum along the axis of the vectors.
-    fn scanned_in_vectors(&self, text: &mut Lines, stage: &Stage, lane: usize, vars: &[String]) {
-        let Kind::Scan { fold, body, finish, .. } = &stage.kind else {
-            unreachable!("the stage is a scan")
-        };
-        let (extent, name) = (stage.extents[lane], &vars[lane]);
-        text.line("float s = 0.0f;");
-        text.line(&format!("int64_t {name} = 0;"));
-        text.open(&format!("for (; {name} + W <= {extent}; {name} += W)"));
-        let mode = Mode { lane: Some((lane, 1)), tile: 0 };
-        text.line("vf a0 = v_all(0.0f);");
-        self.fold(text, *fold, body, "a0", (mode, 0), vars);
-        text.line("a0 = v_running_sum(a0) + s;");
-        text.line("s = a0[W - 1];");
-        let result = Text { code: "a0".to_owned(), kind: Of::Vector };
-        self.store(text, stage, finish, Some(result), (mode, 0), vars);
-        text.close();
-        text.open(&format!("for (; {name} < {extent}; {name}++)"));
-        let one = Mode { lane: None, tile: 0 };
-        self.fold_real(text, *fold, body, "s", one, vars);
-        let result = Text { code: "s".to_owned(), kind: Of::Real };
-        self.store(text, stage, finish, Some(result), (one, 0), vars);
-        text.close();
     }
 }
 

@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 
-use super::expr::{Kind as Of, Scope, Text};
+use super::expr::Scope;
 use super::nest::stored;
 use super::storage::Storage;
+use super::text::{Kind as Of, Text};
 use super::{Lines, MOST_THREADS};
 use crate::loops::{Affine, Expr};
 use crate::plan::{Kind, Nest, Product, Stage};

@@ -89,6 +89,8 @@ impl Affine {
             return self.clone();
         }
         let (whole, rest) = self.split(divisor);
+        let (lift, rest) = rest.lifted(divisor, extents);
+        let whole = whole.offset(-lift);
         match rest.range(extents) {
             Some((low, high)) if low >= 0 && high < divisor => whole,
             _ => {
@@ -107,11 +109,19 @@ impl Affine {
         if divisor == 1 {
             return Self::default();
         }
-        let (_, rest) = self.split(divisor);
+        let (_, rest) = self.split(divisor).1.lifted(divisor, extents);
         match rest.range(extents) {
             Some((low, high)) if low >= 0 && high < divisor => rest,
             _ => Self { constant: 0, terms: vec![(1, Atom::Mod(Box::new(rest), divisor))] },
         }
+    }
+
+    /// With so many times the divisor added that it is never negative: quotients and remainders of
+    /// C are then those of floors.
+    fn lifted(self, divisor: i64, extents: &[usize]) -> (i64, Self) {
+        let low = self.range(extents).map_or(0, |(low, _)| low);
+        let times = if low < 0 { (-low + divisor - 1) / divisor } else { 0 };
+        (times, self.offset(times * divisor))
     }
 
     /// `self = divisor * first + second`, with as much as possible in the first.

@@ -348,9 +348,9 @@ impl Lowering {
             });
             index.push(self.position(source, at.collect(), own[axis]));
         }
-        for axis in first + used.len()..own.len() {
+        for &extent in &own[first + used.len()..] {
             index.push(Affine::var(shape.len()));
-            shape.push(own[axis]);
+            shape.push(extent);
         }
         Ok(self.copy(source, shape, index))
     }

@@ -139,7 +139,6 @@ impl Lowering {
         call: &Call,
     ) -> Result<usize, Error> {
         let (shape, kernel) = (self.shape(input), self.shape(weight));
-        let n_axes = windows.len();
         let mut positions = Vec::new();
         for (window, more) in windows.iter().zip(more) {
             let reach = window.dilation * (window.size - 1) + 1;
@@ -227,10 +226,10 @@ impl Lowering {
         let mut index = vec![Affine::var(0)];
         index.push(Affine::var(1).divided(per_group as i64, &merged));
         index.push(Affine::var(1).remainder(per_group as i64, &merged));
-        for axis in 0..n_axes {
+        for (axis, &phase) in phases.iter().enumerate() {
             let at = Affine::var(2 + axis);
-            index.push(at.remainder(phases[axis], &merged));
-            index.push(at.divided(phases[axis], &merged));
+            index.push(at.remainder(phase, &merged));
+            index.push(at.divided(phase, &merged));
         }
         Ok(self.map(Dtype::F32, merged, load(sum, index)))
     }

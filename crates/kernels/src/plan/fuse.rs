@@ -105,9 +105,8 @@ pub(super) fn stages(program: &Program, schedule: &Schedule) -> Vec<Stage> {
         inlined: vec![None; program.definitions.len()],
         stages: Vec::new(),
     };
-    let used = used(program);
-    for idx in 0..program.definitions.len() {
-        if used[idx] {
+    for (idx, used) in used(program).into_iter().enumerate() {
+        if used {
             fused.add(idx, program.outputs.contains(&(n_given + idx)));
         }
     }

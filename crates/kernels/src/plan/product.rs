@@ -132,7 +132,6 @@ impl Product {
             span = longer;
             useful *= extent;
         }
-        let mut batch = batch;
         batch.extend(columns.iter().filter(|var| !flat.contains(var)));
         flat.reverse();
         pitch.reverse();

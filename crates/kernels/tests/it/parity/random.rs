@@ -146,7 +146,7 @@ impl Growing<'_> {
                 let mut to = shape.clone();
                 if rank > 1 && axis + 1 < rank && self.rng.random_bool(0.5) {
                     to[axis] *= to.remove(axis + 1);
-                } else if let Some(by) = (2..n).find(|by| n % by == 0) {
+                } else if let Some(by) = (2..n).find(|by| n.is_multiple_of(*by)) {
                     to[axis] = n / by;
                     to.insert(axis + 1, by);
                 } else {
