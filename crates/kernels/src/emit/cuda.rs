@@ -136,8 +136,8 @@ impl Printer {
                 let of = self.accumulator(stage, *fold, body, vars);
                 text.line(&format!("{of} a = {};", start(*fold, of)));
                 let depth = text.depth;
-                for var in stage.n_spatial..stage.extents.len() {
-                    text.count(&vars[var], stage.extents[var]);
+                for (var, &extent) in vars.iter().zip(&stage.extents).skip(stage.n_spatial) {
+                    text.count(var, extent);
                 }
                 self.fold(text, *fold, body, vars);
                 text.close_to(depth);
