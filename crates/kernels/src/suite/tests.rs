@@ -1,3 +1,5 @@
+//! Every bundled task, held against all that reads it.
+
 use super::tasks;
 use crate::lower::lower;
 use crate::oracle;
