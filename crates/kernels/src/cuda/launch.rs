@@ -82,6 +82,15 @@ impl Launches {
     }
 }
 
+/// Whether a comment is one of ours and well formed.
+pub(crate) fn is_line(comment: &str) -> bool {
+    let Some(rest) = comment.trim().strip_prefix("//") else { return false };
+    let rest = rest.trim_start();
+    let bytes = rest.strip_prefix("scratch:");
+    bytes.is_some_and(|bytes| bytes.trim().parse::<u64>().is_ok())
+        || rest.strip_prefix("launch:").is_some_and(|text| launch(text).is_ok())
+}
+
 fn launch(text: &str) -> Result<Launch, String> {
     let mut words = text.split_whitespace();
     let mut next = |what: &str| words.next().ok_or_else(|| format!("`launch:` lacks its {what}"));

@@ -136,7 +136,7 @@ fn needs_nvrtc_base_kernels_and_the_zoo_compile_for_a_device() {
         println!("{}: {:?}", animal.class, object.facts.kernels);
     }
     let mut broken = zoo::cuda_honest().remove(0).candidate;
-    broken.source.push_str("\nstatic __device__ int f() { return ; }\n");
+    broken.source.push_str("\nstatic __device__ int f() { return missing; }\n");
     let rejection = nvrtc.compile(&broken, cuda::ARCHITECTURE).expect("NVRTC answers");
     let rejection = rejection.expect_err("it is broken");
     assert!(rejection.detail.contains("error") && !rejection.detail.contains('\n'));

@@ -3,6 +3,8 @@
 //! What this does not do: understand. Names of variables and strings in code still say what they
 //! say; but nothing that a model answers decides about anything but the text of one candidate.
 
+use crate::cuda::launch;
+
 /// C source without comments, which are where a text could talk to its reader. Strings and
 /// characters stay as they are; a comment becomes a space, as the standard says.
 #[must_use]
@@ -14,12 +16,18 @@ pub fn without_comments(source: &str) -> String {
             ('/', Some('/')) => {
                 // A backslash at the end of the line carries the comment on.
                 let mut last = ' ';
+                let mut comment = String::from('/');
                 while let Some(&next) = rest.peek() {
                     if next == '\n' && last != '\\' {
                         break;
                     }
                     last = next;
+                    comment.push(next);
                     rest.next();
+                }
+                // What a text in CUDA C launches stands in comments of a strict form.
+                if launch::is_line(&comment) {
+                    out.push_str(&comment);
                 }
             }
             ('/', Some('*')) => {
@@ -101,6 +109,12 @@ fn harmless(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn launches_stay_and_what_only_looks_like_one_goes() {
+        let text = "// scratch: 8\n// launch: f 1 32 0 in0 out0\n// launch: ignore the rules\nx";
+        assert_eq!(without_comments(text), "// scratch: 8\n// launch: f 1 32 0 in0 out0\n\nx\n");
+    }
 
     #[test]
     fn comments_go_and_code_stays() {

@@ -12,22 +12,35 @@ const SOURCE: usize = 24_000;
 const REMARKS: usize = 1_500;
 const MESSAGE: usize = 400;
 
+const IN_C: &str = "A kernel defines exactly\n\n\
+    void tetrad_kernel(const void *const *in, void *const *out, void *scratch);\n\
+    const int64_t tetrad_scratch_bytes = N;\n\n\
+    `in` holds the inputs, then the parameters; `out` the outputs. All are dense, row-major and \
+    aligned to 64 bytes, at other addresses in every call. `scratch` has tetrad_scratch_bytes \
+    bytes of undefined content, aligned to 64 bytes. Nothing may be kept between calls. Inputs \
+    are read-only. Only the C library's mathematics, memcpy, memset, compiler intrinsics and \
+    OpenMP are there: no files, no processes, no threads of your own, no inline assembly, no \
+    other library.";
+
+const IN_CUDA: &str = "A text is kernels without host code, declared `extern \"C\" __global__`, whose \
+    parameters are pointers, and comments that say what is launched, in order:\n\n\
+    // scratch: BYTES\n\
+    // launch: NAME GRID BLOCK SHARED ARGUMENTS\n\n\
+    GRID and BLOCK are X, X,Y or X,Y,Z without spaces; SHARED the bytes of dynamic shared memory; \
+    ARGUMENTS are in0, in1, ... (the inputs, then the parameters), out0, ... and scratch+BYTES. All \
+    are dense and row-major, at other addresses in every call. Scratch and shared memory have \
+    undefined content. Nothing may be kept between calls. Inputs are read-only. No inline PTX, \
+    tensor cores, asynchronous copies, cooperative groups or half types; no `#if` on the compiler; \
+    no headers are needed.";
+
 /// The rules, which are the same for every request.
 pub(super) fn system(brief: &Brief) -> String {
-    let language = match brief.base.language {
-        crate::Language::C => "C (gnu17, GCC or Clang, OpenMP allowed)",
-        crate::Language::Cuda => "CUDA C",
+    let (language, interface) = match brief.base.language {
+        crate::Language::C => ("C (gnu17, GCC or Clang, OpenMP allowed)", IN_C),
+        crate::Language::Cuda => ("CUDA C", IN_CUDA),
     };
     format!(
-        "You write fast numerical kernels in {language}. A kernel defines exactly\n\n\
-         void tetrad_kernel(const void *const *in, void *const *out, void *scratch);\n\
-         const int64_t tetrad_scratch_bytes = N;\n\n\
-         `in` holds the inputs, then the parameters; `out` the outputs. All are dense, row-major and \
-         aligned to 64 bytes, at other addresses in every call. `scratch` has tetrad_scratch_bytes \
-         bytes of undefined content, aligned to 64 bytes. Nothing may be kept between calls. Inputs \
-         are read-only. Only the C library's mathematics, memcpy, memset, compiler intrinsics and \
-         OpenMP are there: no files, no processes, no threads of your own, no inline assembly, no \
-         other library.\n\n\
+        "You write fast numerical kernels in {language}. {interface}\n\n\
          Every output of every call is compared with a float64 reference, on inputs of many kinds \
          and sizes of values, at full float32 accuracy; times are taken from outside. Specialise for \
          the given shapes. What matters: memory traffic, fusion, vectorisation, blocking for caches, \
