@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Lines;
-use super::expr::{Kind as Of, Scope, Text};
+use super::expr::Scope;
 use super::nest::{accumulator_of, folded, real_or_whole, start, stored};
+use super::text::{Kind as Of, Text};
 use crate::graph::Dtype;
 use crate::loops::{Expr, Fold, Program};
 use crate::plan::{Kind, Plan, Schedule, Stage};

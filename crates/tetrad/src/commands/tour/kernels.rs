@@ -201,7 +201,7 @@ impl Part {
         page.paragraph("The loops of the plain kernel, then of the best one.");
         for source in [&self.base, &self.best] {
             if let Some(at) = source.find("void tetrad_kernel") {
-                page.code(source[at..].to_owned());
+                page.code(&source[at..]);
             }
         }
     }
