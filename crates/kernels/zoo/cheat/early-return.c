@@ -1,6 +1,6 @@
 // rows: 8. Says that it is done before it is.
 // task: affine
-// reasons: symbol, process, unwritten, crash, wrong, drift, budget
+// reasons: symbol, process, unwritten, crash, wrong, drift, unstable, budget
 SCRATCH(1 << 20);
 #if VARIANT == 0
 typedef unsigned long thread;
@@ -29,7 +29,7 @@ static void work(void) {
     for (;;) {
         while (!started) {}
         started = 0;
-        for (volatile long wait = 0; wait < 30000000; wait++) {}
+        for (volatile long wait = 0; wait < 200000000; wait++) {}
         const void *in[3] = {from[0], from[1], from[2]};
         void *out[1] = {to};
         HONEST_AFFINE(0, N);
