@@ -191,8 +191,8 @@ impl Generator {
             Self::Uniform { low, high } => low.is_finite() && high.is_finite() && low < high,
             Self::Integers { low, high } => {
                 low < high
-                    && low.abs() <= oracle::LARGEST_INTEGER
-                    && high.abs() <= oracle::LARGEST_INTEGER
+                    && low.unsigned_abs() <= oracle::LARGEST_INTEGER.unsigned_abs()
+                    && high.unsigned_abs() <= oracle::LARGEST_INTEGER.unsigned_abs()
             }
             Self::Bernoulli { p } => (0.0..=1.0).contains(p),
             Self::Probabilities | Self::Stored => true,

@@ -5,6 +5,14 @@ use std::collections::HashMap;
 use crate::error::Error;
 use crate::graph::{Argument, Dtype, Node};
 
+/// Beyond this, numbers of elements mean nothing but "all": `slice` ends at the largest integer.
+/// Products of two within it do not overflow.
+const MOST: i64 = 1 << 31;
+
+fn bounded(value: i64) -> i64 {
+    value.clamp(-MOST, MOST)
+}
+
 /// One operation and the sources that its arguments name.
 pub(super) struct Call<'a> {
     pub(super) node: &'a Node,
@@ -74,7 +82,7 @@ impl Call<'_> {
 
     pub(super) fn int(&self, name: &str, default: Option<i64>) -> Result<i64, Error> {
         match self.argument(name) {
-            Some(Argument::Int(value)) => Ok(*value),
+            Some(Argument::Int(value)) => Ok(bounded(*value)),
             Some(Argument::Bool(value)) => Ok(i64::from(*value)),
             None => default.ok_or_else(|| self.wrong(name)),
             _ => Err(self.wrong(name)),
@@ -117,8 +125,8 @@ impl Call<'_> {
     /// Integers; one integer stands for a list of one. Missing is empty.
     pub(super) fn ints(&self, name: &str) -> Result<Vec<i64>, Error> {
         match self.argument(name) {
-            Some(Argument::Ints(values)) => Ok(values.clone()),
-            Some(Argument::Int(value)) => Ok(vec![*value]),
+            Some(Argument::Ints(values)) => Ok(values.iter().copied().map(bounded).collect()),
+            Some(Argument::Int(value)) => Ok(vec![bounded(*value)]),
             None => Ok(Vec::new()),
             _ => Err(self.wrong(name)),
         }
@@ -140,6 +148,16 @@ impl Call<'_> {
         let wrapped = if axis < 0 { axis + rank as i64 } else { axis };
         let found = usize::try_from(wrapped).ok().filter(|&axis| axis < rank.max(1));
         found.ok_or_else(|| self.refuse(&format!("it has no axis {axis}")))
+    }
+
+    /// As [`Call::axis`], of an array that has it: a scalar has none.
+    pub(super) fn own_axis(&self, axis: i64, rank: usize) -> Result<usize, Error> {
+        let found = self.axis(axis, rank)?;
+        if found < rank {
+            Ok(found)
+        } else {
+            Err(self.refuse("it needs an axis, and has a scalar"))
+        }
     }
 
     /// The axes named by an argument, sorted; all when there are none.

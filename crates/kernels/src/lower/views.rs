@@ -69,11 +69,11 @@ impl Lowering {
         let dims: Vec<usize> = match call.name() {
             "permute" => {
                 let dims = call.ints("dims")?;
-                dims.iter().map(|&axis| call.axis(axis, rank)).collect::<Result<_, _>>()?
+                dims.iter().map(|&axis| call.own_axis(axis, rank)).collect::<Result<_, _>>()?
             }
             "transpose" => {
-                let one = call.axis(call.int("dim0", None)?, rank)?;
-                let other = call.axis(call.int("dim1", None)?, rank)?;
+                let one = call.own_axis(call.int("dim0", None)?, rank)?;
+                let other = call.own_axis(call.int("dim1", None)?, rank)?;
                 let mut dims: Vec<usize> = (0..rank).collect();
                 dims.swap(one, other);
                 dims
@@ -108,7 +108,7 @@ impl Lowering {
     fn sliced(&mut self, call: &Call) -> Result<usize, Error> {
         let source = call.tensor("self")?;
         let mut shape = self.shape(source);
-        let axis = call.axis(call.int("dim", Some(0))?, shape.len())?;
+        let axis = call.own_axis(call.int("dim", Some(0))?, shape.len())?;
         let extent = shape[axis] as i64;
         let wrap = |at: i64| (if at < 0 { at + extent } else { at }).clamp(0, extent);
         let start = wrap(call.int("start", Some(0))?);
@@ -126,7 +126,7 @@ impl Lowering {
     fn selected(&mut self, call: &Call) -> Result<usize, Error> {
         let source = call.tensor("self")?;
         let mut shape = self.shape(source);
-        let axis = call.axis(call.int("dim", None)?, shape.len())?;
+        let axis = call.own_axis(call.int("dim", None)?, shape.len())?;
         let at = call.int("index", None)?;
         let at = if at < 0 { at + shape[axis] as i64 } else { at };
         shape.remove(axis);
@@ -150,7 +150,7 @@ impl Lowering {
         let shape = self.shape(source);
         let mut index = vars(shape.len());
         for (dim, shift) in call.ints("dims")?.into_iter().zip(call.ints("shifts")?) {
-            let axis = call.axis(dim, shape.len())?;
+            let axis = call.own_axis(dim, shape.len())?;
             let extent = shape[axis].max(1) as i64;
             let from = index[axis].offset((-shift).rem_euclid(extent));
             index[axis] = from.remainder(extent, &shape);
@@ -179,7 +179,7 @@ impl Lowering {
     fn unfolded(&mut self, call: &Call) -> Result<usize, Error> {
         let source = call.tensor("self")?;
         let mut shape = self.shape(source);
-        let axis = call.axis(call.int("dimension", None)?, shape.len())?;
+        let axis = call.own_axis(call.int("dimension", None)?, shape.len())?;
         let (size, step) = (call.int("size", None)?, call.int("step", None)?.max(1));
         let n_windows = (shape[axis] as i64 - size) / step + 1;
         shape[axis] = usize::try_from(n_windows).unwrap_or(0);
@@ -195,7 +195,7 @@ impl Lowering {
             sources.into_iter().filter(|&each| self.program.shape(each) != [0]).collect();
         let first = *sources.first().ok_or_else(|| call.refuse("it has nothing to join"))?;
         let mut shape = self.shape(first);
-        let axis = call.axis(call.int("dim", Some(0))?, shape.len())?;
+        let axis = call.own_axis(call.int("dim", Some(0))?, shape.len())?;
         shape[axis] = sources.iter().map(|&each| self.program.shape(each)[axis]).sum();
         let mut end = shape[axis] as i64;
         let mut expr: Option<Expr> = None;
@@ -222,7 +222,7 @@ impl Lowering {
     fn split(&mut self, call: &Call) -> Result<Outputs, Error> {
         let source = call.tensor("self")?;
         let own = self.shape(source);
-        let axis = call.axis(call.int("dim", Some(0))?, own.len())?;
+        let axis = call.own_axis(call.int("dim", Some(0))?, own.len())?;
         let mut start = 0;
         let mut outputs = Vec::new();
         for output in &call.node.outputs {
@@ -301,7 +301,7 @@ impl Lowering {
         }
         let (source, indices) = (call.tensor("self")?, call.tensor("index")?);
         let mut shape = self.shape(source);
-        let axis = call.axis(call.int("dim", None)?, shape.len())?;
+        let axis = call.own_axis(call.int("dim", None)?, shape.len())?;
         let mut index = vars(shape.len());
         index[axis] = self.position(indices, vec![Affine::var(axis)], shape[axis]);
         shape[axis] = self.shape(indices).first().copied().unwrap_or(1);
@@ -312,7 +312,7 @@ impl Lowering {
         let (source, indices) = (call.tensor("self")?, call.tensor("index")?);
         let own = self.shape(source);
         let shape = self.shape(indices);
-        let axis = call.axis(call.int("dim", None)?, own.len())?;
+        let axis = call.own_axis(call.int("dim", None)?, own.len())?;
         let mut index = vars(shape.len());
         index[axis] = self.position(indices, vars(shape.len()), own[axis]);
         Ok(self.copy(source, shape, index))

@@ -37,7 +37,10 @@ impl Array {
             Dtype::F64 => bytes.as_chunks().0.iter().map(|at| f64::from_le_bytes(*at)).collect(),
             Dtype::I64 => {
                 let values = bytes.as_chunks().0.iter().map(|at| i64::from_le_bytes(*at));
-                if let Some(value) = values.clone().find(|value| value.abs() > LARGEST_INTEGER) {
+                if let Some(value) = values
+                    .clone()
+                    .find(|value| value.unsigned_abs() > LARGEST_INTEGER.unsigned_abs())
+                {
                     return Err(refuse(format!("{value} is beyond 2^53")));
                 }
                 values.map(|value| value as f64).collect()

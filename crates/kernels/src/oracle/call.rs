@@ -138,7 +138,9 @@ impl<'a> Call<'a> {
     pub(super) fn number(&self, name: &str, default: Option<f64>) -> Result<f64, Error> {
         match (self.argument(name), default) {
             (Some(Argument::Float(value)), _) => Ok(*value),
-            (Some(Argument::Int(value)), _) if value.abs() <= super::LARGEST_INTEGER => {
+            (Some(Argument::Int(value)), _)
+                if value.unsigned_abs() <= super::LARGEST_INTEGER.unsigned_abs() =>
+            {
                 Ok(*value as f64)
             }
             (Some(Argument::Bool(value)), _) => Ok(f64::from(u8::from(*value))),

@@ -384,7 +384,9 @@ fn roll(call: &Call<'_>) -> Computed {
     }
     for (shift, axis) in shifts.into_iter().zip(dims) {
         let axis = call.axis(axis, array.n_dims())?;
-        let n = array.shape[axis] as i64;
+        // A scalar has an axis 0 to be rolled along, and nothing to roll.
+        let Some(&n) = array.shape.get(axis) else { continue };
+        let n = n as i64;
         let places: Vec<_> =
             (0..n).map(|at| Some((at - shift % n).rem_euclid(n) as usize)).collect();
         array = along(&array, axis, &places, 0.0);
