@@ -362,7 +362,7 @@ def main():
     parse.add_argument("--licence", default="unknown")
     parse.add_argument("--shrink", action="store_true")
     parse.add_argument("--most-flop", type=float, default=2.5e9)
-    parse.add_argument("--most-bytes", type=float, default=48 * 2**20)
+    parse.add_argument("--most-bytes", type=float, default=16 * 2**20)
     parse.add_argument("--variant", action="store_true")
     parse.add_argument("--check", action="store_true")
     args = parse.parse_args()

@@ -51,6 +51,7 @@ use self::compile::{Program, Workshop};
 use self::session::{Contender, Limits, Showing, Stage, Step};
 use crate::cuda::{self, UNMEASURED};
 use crate::evaluation::{Block, Evaluation, Level, Reason, Rejection, Timing};
+use crate::tolerance::side_by_side;
 use crate::{Candidate, Error, Language};
 
 /// How much is to be found out.
@@ -101,8 +102,8 @@ impl Options {
             compile_limit: Duration::from_secs(20),
             call_limit: Duration::from_secs(10),
             baseline_limit: Duration::from_secs(120),
-            pool_bytes: 512 << 20,
-            n_blocks: 5,
+            pool_bytes: 1 << 30,
+            n_blocks: 3,
             bar: 0.0,
         }
     }
@@ -112,20 +113,24 @@ impl Options {
 const QUICK_CALLS: usize = 4;
 const FULL_CALLS: usize = 8;
 
+/// Blocks of a timing beside a peer: its result is printed, not only used to choose.
+const N_PEER_BLOCKS: usize = 3;
+
 /// Sets held back for promotions.
 const N_HELD: usize = 4;
 
 /// A candidate may take this many times as long as the baseline, and at least a second.
 const PATIENCE: f64 = 4.0;
 
-/// In a short timing, a baseline slower than this is not called again: its times are kept.
-const SLOW_BASELINE: Duration = Duration::from_millis(150);
+/// Calls by which an anchor is compared with the baseline that it stands for; the first is for
+/// warming up.
+const ANCHOR_CALLS: usize = 4;
 
 /// How often the floor is measured again before something is called impossible.
 const FLOOR_LOOKS: usize = 4;
 
 /// Time for the baseline's calls in one block of a full timing, above its first two.
-const BASELINE_SHARE: Duration = Duration::from_secs(3);
+const BASELINE_SHARE: Duration = Duration::from_secs(1);
 
 /// Judges candidates for one task.
 pub struct Judge {
@@ -143,10 +148,18 @@ pub struct Judge {
     base: Arc<Program>,
     base_nanos: Vec<u64>,
     base_name: String,
+    anchor: Option<Anchor>,
     round_trip: RoundTrip,
     floor: Floor,
     machine: String,
     isolation: Vec<String>,
+}
+
+/// A fast program that stands for a slow baseline in timings: its times, multiplied.
+struct Anchor {
+    program: Arc<Program>,
+    /// The baseline's time over its own.
+    factor: f64,
 }
 
 /// What a stage of the cascade found.
@@ -225,6 +238,7 @@ impl Judge {
             base: base_program,
             base_nanos: Vec::new(),
             base_name: "base".to_owned(),
+            anchor: None,
             round_trip,
             floor,
             machine,
@@ -281,7 +295,40 @@ impl Judge {
             reason: format!("baseline `{name}` was refused: {}", rejection.detail),
         })?;
         name.clone_into(&mut self.base_name);
+        self.anchor = None;
         self.measure_base()
+    }
+
+    /// Median time of the baseline.
+    #[must_use]
+    pub fn baseline_time(&self) -> Duration {
+        let mut nanos = self.base_nanos.clone();
+        nanos.sort_unstable();
+        Duration::from_nanos(nanos.get(nanos.len() / 2).copied().unwrap_or_default())
+    }
+
+    /// From now on another kernel is timed in place of the baseline, which is slow; how many times
+    /// as fast it is was measured side by side, once. Whether it is right; if not, nothing changes.
+    ///
+    /// # Errors
+    /// When the machine fails, not when the kernel does.
+    pub fn set_anchor(&mut self, candidate: &Candidate) -> Result<bool, Error> {
+        let Ok(program) = self.workshop.compile(candidate)? else { return Ok(false) };
+        let n_calls = self.fill_pool(ANCHOR_CALLS)?;
+        let steps = in_order(&self.pool[..n_calls], self.options.n_threads);
+        let limits = Limits { call: self.options.baseline_limit, baseline: BASELINE_SHARE };
+        let contenders = [Contender::Program(&program), Contender::Program(&self.base)];
+        let showings = self.stage.run(&contenders, &steps, limits, &mut self.rng)?;
+        if showings.iter().any(|showing| showing.rejection.is_some()) {
+            return Ok(false);
+        }
+        let least = |at: usize| {
+            let nanos = net(&self.round_trip, &showings[at].calls[1..]);
+            nanos.into_iter().min().map_or(f64::NAN, |nanos| nanos as f64)
+        };
+        let factor = least(1) / least(0);
+        self.anchor = (factor > 1.0).then_some(Anchor { program, factor });
+        Ok(self.anchor.is_some())
     }
 
     /// Verifies the baseline and keeps a few times.
@@ -420,14 +467,17 @@ impl Judge {
                 (turned, format!(" (inputs: {kind})"))
             }
         });
-        for n_threads in [1, 3] {
-            if found.rejection.is_some() {
-                break;
-            }
-            let steps = [Step { set: &self.kinds[0], n_threads }];
+        if found.rejection.is_none() {
+            const N_THREADS: [usize; 2] = [1, 3];
+            let steps: Vec<Step<'_>> = N_THREADS
+                .iter()
+                .zip(&self.kinds)
+                .map(|(&n_threads, set)| Step { set, n_threads })
+                .collect();
             let showings = self.stage.run(&contenders, &steps, limits, &mut self.rng)?;
-            found.add(&showings[0], |_, reason| {
+            found.add(&showings[0], |at, reason| {
                 let turned = if is_wrong(reason) { Reason::Unstable } else { reason };
+                let n_threads = N_THREADS.get(at).copied().unwrap_or_default();
                 (turned, format!(" (the same inputs again, {n_threads} threads)"))
             });
         }
@@ -445,9 +495,10 @@ impl Judge {
         evaluation: &mut Evaluation,
     ) -> Result<Vec<Block>, Error> {
         let n_calls = if held { self.fill_held()? } else { self.fill_pool(n_calls)? };
-        let short = n_blocks == 1;
-        let slow =
-            self.base_nanos.iter().all(|nanos| u128::from(*nanos) > SLOW_BASELINE.as_nanos());
+        let (rival, factor) = match &self.anchor {
+            Some(anchor) => (Arc::clone(&anchor.program), anchor.factor),
+            None => (Arc::clone(&self.base), 1.0),
+        };
         let limits = Limits { call: self.call_limit(), baseline: BASELINE_SHARE };
         let limits = Limits { call: limits.call.max(self.baseline_call()), ..limits };
         let mut blocks = Vec::new();
@@ -458,9 +509,8 @@ impl Judge {
             let n_threads = self.options.n_threads;
             let steps: Vec<Step<'_>> =
                 order.iter().map(|&at| Step { set: &sets[at], n_threads }).collect();
-            let all = [Contender::Program(program), Contender::Program(&self.base)];
-            let contenders = if short && slow { &all[..1] } else { &all[..] };
-            let showings = self.stage.run(contenders, &steps, limits, &mut self.rng)?;
+            let contenders = [Contender::Program(program), Contender::Program(&rival)];
+            let showings = self.stage.run(&contenders, &steps, limits, &mut self.rng)?;
             let mut found = Found::nothing();
             found.add(&showings[0], |at, reason| {
                 let turned = if is_wrong(reason) { Reason::Drift } else { reason };
@@ -469,19 +519,20 @@ impl Judge {
             if note(evaluation, found) {
                 return Ok(Vec::new());
             }
-            let baseline = showings.get(1);
-            if let Some((_, rejection)) = baseline.and_then(|showing| showing.rejection.as_ref()) {
+            if let Some((_, rejection)) = &showings[1].rejection {
                 return Err(Error::Tool {
                     tool: format!("baseline `{}`", self.base_name),
                     reason: rejection.detail.clone(),
                 });
             }
+            let mut baseline_nanos = net(&self.round_trip, &showings[1].calls[1..]);
+            if self.anchor.is_some() {
+                let scaled = |nanos: &mut u64| *nanos = (*nanos as f64 * factor) as u64;
+                baseline_nanos.iter_mut().for_each(scaled);
+            }
             blocks.push(Block {
                 candidate_nanos: net(&self.round_trip, &showings[0].calls[1..]),
-                baseline_nanos: match baseline {
-                    Some(showing) => net(&self.round_trip, &showing.calls[1..]),
-                    None => self.base_nanos.clone(),
-                },
+                baseline_nanos,
             });
         }
         Ok(blocks)
@@ -499,7 +550,6 @@ impl Judge {
             return Ok(true);
         }
         let round_trip = self.round_trip;
-        let single = blocks.len() == 1;
         let timing = timing::sum_up(
             blocks,
             &self.base_name,
@@ -508,10 +558,11 @@ impl Judge {
             self.options.seed,
         );
         let Some(mut timing) = timing else { return Ok(true) };
-        let slow =
-            self.base_nanos.iter().all(|nanos| u128::from(*nanos) > SLOW_BASELINE.as_nanos());
-        if single && slow {
-            timing.warnings.push("the baseline was measured earlier, not in turns".to_owned());
+        if let Some(anchor) = &self.anchor {
+            timing.warnings.push(format!(
+                "the baseline is slow: a kernel that is {:.1} times as fast was measured in its place",
+                anchor.factor
+            ));
         }
         // A busy machine only ever adds time, so the fastest call, with its round trip, is compared
         // with the fastest touch without.
@@ -577,7 +628,7 @@ impl Judge {
         let n_calls = self.fill_pool(FULL_CALLS)?;
         let limits = Limits { call: self.options.baseline_limit, baseline: Duration::MAX };
         let mut blocks = Vec::new();
-        for _ in 0..self.options.n_blocks {
+        for _ in 0..N_PEER_BLOCKS {
             let mut order: Vec<usize> = (0..n_calls).collect();
             rand::seq::SliceRandom::shuffle(&mut order[..], &mut self.rng);
             let n_threads = self.options.n_threads;
@@ -612,31 +663,27 @@ impl Judge {
     /// Draws sets for timing until there are `wanted`, or memory ends it; how many of them there
     /// are to use.
     fn fill_pool(&mut self, wanted: usize) -> Result<usize, Error> {
-        while self.pool.len() < wanted {
-            let bytes: usize = self.pool.iter().map(Set::size_bytes).sum();
-            let next = self.pool[0].size_bytes();
-            // Two are needed for one timed call.
-            if self.pool.len() >= 2 && bytes + next > self.options.pool_bytes {
-                break;
-            }
-            self.pool.push(draw(&self.stage, 0, &mut self.rng)?);
-        }
+        // Two are needed for one timed call.
+        let fits = (self.options.pool_bytes / self.pool[0].size_bytes().max(1)).max(2);
+        let missing = wanted.min(fits).saturating_sub(self.pool.len());
+        let more = draw_all(&self.stage, vec![0; missing], &mut self.rng)?;
+        self.pool.extend(more);
         Ok(wanted.min(self.pool.len()))
     }
 
     fn fill_kinds(&mut self) -> Result<(), Error> {
-        for at in self.kinds.len()..self.stage.expect.kinds().len().max(1) + 1 {
-            self.kinds.push(draw(&self.stage, at.saturating_sub(1), &mut self.rng)?);
-        }
+        let missing = self.kinds.len()..self.stage.expect.kinds().len().max(1) + 1;
+        let missing = missing.map(|at| at.saturating_sub(1)).collect();
+        self.kinds.extend(draw_all(&self.stage, missing, &mut self.rng)?);
         Ok(())
     }
 
     fn fill_held(&mut self) -> Result<usize, Error> {
         let next = self.pool[0].size_bytes();
         let fits = (self.options.pool_bytes / 2 / next.max(1)).clamp(2, N_HELD);
-        while self.held.len() < fits {
-            self.held.push(draw(&self.stage, 0, &mut self.rng)?);
-        }
+        let missing = fits.saturating_sub(self.held.len());
+        let more = draw_all(&self.stage, vec![0; missing], &mut self.rng)?;
+        self.held.extend(more);
         Ok(self.held.len())
     }
 }
@@ -679,6 +726,13 @@ fn net(round_trip: &RoundTrip, calls: &[worker::Call]) -> Vec<u64> {
 
 fn draw(stage: &Stage, kind: usize, rng: &mut impl Rng) -> Result<Set, Error> {
     stage.expect.draw(kind, rng.random())
+}
+
+/// A set of each kind, drawn side by side.
+fn draw_all(stage: &Stage, kinds: Vec<usize>, rng: &mut impl Rng) -> Result<Vec<Set>, Error> {
+    let wanted: Vec<(usize, u64)> = kinds.into_iter().map(|kind| (kind, rng.random())).collect();
+    let draw = |(kind, seed): &(usize, u64)| stage.expect.draw(*kind, *seed);
+    side_by_side(&wanted, draw).into_iter().collect()
 }
 
 /// Processor and threads.

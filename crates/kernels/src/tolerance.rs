@@ -12,6 +12,7 @@
 mod gate;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -104,8 +105,11 @@ impl Tolerances {
         kinds: &[Distribution],
     ) -> Result<Tolerances, Error> {
         let mut plain: Vec<Set> = Vec::new();
-        for set in 0..N_SETS {
-            let set = Set::compute(task, graph, seed, set, Distribution::Plain)?;
+        let sets: Vec<u64> = (0..N_SETS).collect();
+        let sets =
+            side_by_side(&sets, |set| Set::compute(task, graph, seed, *set, Distribution::Plain));
+        for set in sets {
+            let set = set?;
             if !set.is_finite() {
                 let reason = "its outputs are not finite on plain inputs".to_owned();
                 return Err(Error::NullGate { task: task.name.clone(), reason });
@@ -116,19 +120,44 @@ impl Tolerances {
         let gate = Gate::find(&plain, &bounds(&plain, &errors, FACTOR));
         let factor = gate.factor(&task.name)?;
         let mut all = BTreeMap::from([(Distribution::Plain, bounds(&plain, &errors, factor))]);
-        for kind in kinds.iter().filter(|kind| inputs::applies(task, graph, **kind)) {
-            if all.contains_key(kind) {
-                continue;
-            }
+        drop(plain);
+        let others: Vec<Distribution> = kinds
+            .iter()
+            .copied()
+            .filter(|kind| *kind != Distribution::Plain && inputs::applies(task, graph, *kind))
+            .collect();
+        let found = side_by_side(&others, |kind| {
             // An operation may have no answer there, such as an index out of range.
-            let Ok(set) = Set::compute(task, graph, seed, 0, *kind) else { continue };
-            let sets = [set];
-            if let (true, Ok(errors)) = (sets[0].is_finite(), self::errors(task, &sets)) {
-                all.insert(*kind, bounds(&sets, &errors, factor));
-            }
-        }
+            let sets = [Set::compute(task, graph, seed, 0, *kind).ok()?];
+            let errors = sets[0].is_finite().then(|| self::errors(task, &sets))?.ok()?;
+            Some((*kind, bounds(&sets, &errors, factor)))
+        });
+        all.extend(found.into_iter().flatten());
         Ok(Tolerances { bounds: all, factor, n_sets: N_SETS, seed, gate })
     }
+}
+
+/// Applies `each` to all, on as many threads as there are processors; results in order.
+pub(crate) fn side_by_side<T: Sync, R: Send>(all: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let n_threads = std::thread::available_parallelism().map_or(1, usize::from).min(all.len());
+    if n_threads < 2 {
+        return all.iter().map(each).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(one) = all.get(at) else { return done };
+            done.push((at, each(one)));
+        }
+    };
+    let mut results: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic inside")).collect()
+    });
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// What one set of inputs leads to.
@@ -198,18 +227,27 @@ fn bounds(sets: &[Set], errors: &[f64], factor: f64) -> Vec<Tolerance> {
         .collect()
 }
 
-/// Elements that share a scale, and the root mean square of each such row.
+/// Least scale of a row, as a share of the whole output's: a row that is small because what was
+/// summed up in it cancels out has errors as large as any other's.
+const LEAST_SHARE: f64 = 0.25;
+
+/// Elements that share a scale, and the scale of each such row: its root mean square, or a share of
+/// the whole output's.
 #[must_use]
 pub fn row_scales(array: &Array) -> (usize, Vec<f64>) {
     let last = array.shape.last().copied().unwrap_or(1);
     let n_row = if last >= LONG_ROW { last } else { array.values.len().max(1) };
-    let rows = array.values.chunks(n_row).map(|row| {
+    let squares = |row: &[f64]| {
         let finite = row.iter().filter(|value| value.is_finite());
-        let (n, squares) =
-            finite.fold((0usize, 0.0), |(n, sum), value| (n + 1, sum + value * value));
-        (squares / n.max(1) as f64).sqrt()
-    });
-    (n_row, rows.collect())
+        finite.fold((0usize, 0.0), |(n, sum), value| (n + 1, sum + value * value))
+    };
+    let rows: Vec<(usize, f64)> = array.values.chunks(n_row).map(squares).collect();
+    let rms = |n: usize, sum: f64| (sum / n.max(1) as f64).sqrt();
+    let (n, sum) = rows.iter().fold((0, 0.0), |(n, sum), row| (n + row.0, sum + row.1));
+    let least = LEAST_SHARE * rms(n, sum);
+    // Where squares overflow, rows speak for themselves.
+    let least = if least.is_finite() { least } else { 0.0 };
+    (n_row, rows.into_iter().map(|(n, sum)| rms(n, sum).max(least)).collect())
 }
 
 /// Calls `each` with every element's index and scale.

@@ -1,5 +1,7 @@
 //! What the judge has to know of a task: shapes, inputs by seed, and what must come out.
 
+use std::sync::OnceLock;
+
 use crate::Error;
 use crate::graph::Tensor;
 
@@ -49,6 +51,15 @@ pub struct Expected {
     pub values: Vec<f64>,
     /// How far off each may be.
     pub tolerance: Tolerance,
+    single: OnceLock<Bounds>,
+}
+
+/// Bounds of each element as single-precision numbers: what lies within them is within the
+/// tolerance. Where an element is not to be judged by bounds they are not numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Bounds {
+    pub(crate) low: Vec<f32>,
+    pub(crate) high: Vec<f32>,
 }
 
 /// Largest absolute error. An infinity or what is not a number must be met as it is.
@@ -72,6 +83,35 @@ pub enum Tolerance {
 }
 
 impl Expected {
+    /// Values with their tolerance.
+    #[must_use]
+    pub fn new(values: Vec<f64>, tolerance: Tolerance) -> Expected {
+        Expected { values, tolerance, single: OnceLock::new() }
+    }
+
+    /// Bounds of single-precision elements, found once.
+    pub(crate) fn bounds(&self) -> &Bounds {
+        self.single.get_or_init(|| {
+            let pairs = self.values.iter().enumerate().map(|(at, want)| {
+                let limit = self.limit(at);
+                let (low, high) = (want - limit, want + limit);
+                // Rounded inwards.
+                let mut pair = (low as f32, high as f32);
+                if f64::from(pair.0) < low {
+                    pair.0 = pair.0.next_up();
+                }
+                if f64::from(pair.1) > high {
+                    pair.1 = pair.1.next_down();
+                }
+                // What is infinite or not a number is met exactly, which bounds cannot say.
+                let plain = pair.0.is_finite() && pair.1.is_finite() && pair.0 <= pair.1;
+                if plain { pair } else { (f32::NAN, f32::NAN) }
+            });
+            let (low, high) = pairs.unzip();
+            Bounds { low, high }
+        })
+    }
+
     /// Largest error allowed of an element.
     #[must_use]
     pub fn limit(&self, at: usize) -> f64 {
@@ -97,6 +137,8 @@ impl Set {
             Tolerance::Each(each) => (one.values.len() + each.len()) * 8,
             Tolerance::Scaled { scales, .. } => (one.values.len() + scales.len()) * 8,
         });
-        given + expected.sum::<usize>()
+        // Bounds are two single-precision numbers an element.
+        let bounds = self.expected.iter().map(|one| one.values.len() * 8);
+        given + expected.sum::<usize>() + bounds.sum::<usize>()
     }
 }

@@ -104,7 +104,10 @@ impl Expect for Known {
             let (n_row, scales) = tolerance::row_scales(&output);
             let (relative, absolute) = (bound.relative, bound.absolute);
             let tolerance = Tolerance::Scaled { relative, absolute, n_row, scales };
-            Expected { values: output.values, tolerance }
+            let expected = Expected::new(output.values, tolerance);
+            // Now, while nothing is timed.
+            expected.bounds();
+            expected
         });
         let expected = expected.collect();
         Ok(Set { given, expected })

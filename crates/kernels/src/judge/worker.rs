@@ -86,14 +86,17 @@ impl Slot {
     /// Removes what an earlier worker was given and returned.
     fn scrub(&mut self, rng: &mut impl Rng) {
         rng.fill_bytes(&mut self.garbage);
-        for memory in [&mut self.given, &mut self.returned] {
+        let garbage = &self.garbage;
+        let cover = |memory: &mut Memory| {
             let mut at = 0;
             while at < memory.size_bytes() {
-                let count = self.garbage.len().min(memory.size_bytes() - at);
-                memory.write(at, &self.garbage[..count]);
+                let count = garbage.len().min(memory.size_bytes() - at);
+                memory.write(at, &garbage[..count]);
                 at += count;
             }
-        }
+        };
+        let (given, returned) = (&mut self.given, &mut self.returned);
+        both(given.size_bytes().min(returned.size_bytes()), || cover(given), || cover(returned));
         // All of it: what one worker leaves here, the next could read.
         self.answers.write(0, &[0; PAGE]);
     }
@@ -308,22 +311,27 @@ impl<'a> Worker<'a> {
 
     fn write_content(&mut self, given: &[Vec<u8>], returned: &[Tensor], rng: &mut impl Rng) {
         rng.fill_bytes(&mut self.slot.garbage);
-        let (for_given, for_returned) = self.places.split_at(self.layout.given.len());
-        let garbage = &self.slot.garbage;
-        for ((region, place), content) in self.layout.given.iter().zip(for_given).zip(given) {
-            assert_eq!(content.len(), region.length, "inputs have the task's sizes");
-            surround(&mut self.slot.given, region, place, garbage);
-            self.slot.given.write(region.start + place.offset, content);
-        }
         self.poisons.clear();
-        for ((region, place), tensor) in self.layout.returned.iter().zip(for_returned).zip(returned)
-        {
-            surround(&mut self.slot.returned, region, place, garbage);
-            let poison = compare::poison(tensor.dtype, rng);
-            let at = region.start + place.offset;
-            compare::fill(&mut self.slot.returned, at, region.length, poison);
-            self.poisons.push(poison);
-        }
+        self.poisons.extend(returned.iter().map(|tensor| compare::poison(tensor.dtype, rng)));
+        let (for_given, for_returned) = self.places.split_at(self.layout.given.len());
+        let Slot { given: to_read, returned: to_write, garbage, .. } = &mut *self.slot;
+        let (garbage, layout, poisons) = (&*garbage, self.layout, &self.poisons);
+        let smaller = to_read.size_bytes().min(to_write.size_bytes());
+        let inputs = || {
+            for ((region, place), content) in layout.given.iter().zip(for_given).zip(given) {
+                assert_eq!(content.len(), region.length, "inputs have the task's sizes");
+                surround(to_read, region, place, garbage);
+                to_read.write(region.start + place.offset, content);
+            }
+        };
+        let outputs = || {
+            for ((region, place), poison) in layout.returned.iter().zip(for_returned).zip(poisons) {
+                surround(to_write, region, place, garbage);
+                let at = region.start + place.offset;
+                compare::fill(to_write, at, region.length, *poison);
+            }
+        };
+        both(smaller, inputs, outputs);
     }
 
     /// Compares what the last call returned: the largest share of the tolerance, or what is wrong.
@@ -372,6 +380,22 @@ impl<'a> Worker<'a> {
             }
         }
     }
+}
+
+/// Bytes above which a second thread is worth its start.
+const WORTH_A_THREAD: usize = 256 << 10;
+
+/// Does both, at the same time where the smaller has this many bytes to write. The kernel is frozen
+/// meanwhile, so its processors are idle.
+fn both(smaller_bytes: usize, one: impl FnOnce() + Send, other: impl FnOnce()) {
+    if smaller_bytes < WORTH_A_THREAD {
+        one();
+        return other();
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(one);
+        other();
+    });
 }
 
 /// Writes what does not change from call to call, and removes traces of earlier workers.

@@ -3,8 +3,9 @@
 //! The state follows from what was seen, in the order in which it was seen, and from nothing else:
 //! a search that was killed computes it again. Rules:
 //!
-//! - Only what was right in every timed call lives on an island. What would be its best first waits
-//!   for a promotion, and so does whatever a model wrote; nobody descends from it meanwhile.
+//! - Only what was right in every timed call lives on an island. What would be its best, and comes
+//!   near the best of all, first waits for a promotion, and so does whatever a model wrote; nobody
+//!   descends from it meanwhile.
 //! - An estimate that led to a promotion is forgotten: being the best of many, it was also lucky.
 //!   Measurements since then count, as their geometric mean.
 //! - The best of a search is measured twice at least after its first look.
@@ -22,6 +23,8 @@ use crate::space::Descriptors;
 /// How much better than the best the first look at a candidate has to be for a second one, as a
 /// logarithm. Without it, measurements that scatter would have every other equal looked at again.
 const MARGIN: f64 = 0.02;
+/// How far behind the best of a search an island's best may be for a second look, as a logarithm.
+const NEAR: f64 = 0.1;
 /// Measurements that the best of a search has at least, and times that this is tried.
 const N_MEASURED: u32 = 2;
 const N_LAST_LOOKS: u32 = 3;
@@ -138,8 +141,11 @@ impl Population {
             let beats = |other: Option<&Member>| {
                 other.is_none_or(|other| estimate > other.estimate + MARGIN)
             };
+            // A promotion costs as much as many first looks. Schedules compute what they should, so
+            // those far behind the best of all can wait for it until they are better.
+            let is_near = self.best().is_none_or(|best| estimate > best.estimate - NEAR);
             let waits = if attempt.has_genotype {
-                beats(self.champion(member.island))
+                is_near && beats(self.champion(member.island))
             } else {
                 beats(self.owner(member.island, &member.descriptors))
             };

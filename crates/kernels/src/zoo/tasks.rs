@@ -144,7 +144,7 @@ impl Expect for ZooTask {
                 .unzip(),
             ZooTask::Constant => (vec![3.0; 16], vec![1e-6; 16]),
         };
-        let expected = vec![Expected { values, tolerance: Tolerance::Each(limits) }];
+        let expected = vec![Expected::new(values, Tolerance::Each(limits))];
         Ok(Set { given: given.iter().map(|values| bytes(values)).collect(), expected })
     }
 }
