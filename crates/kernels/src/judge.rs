@@ -203,6 +203,7 @@ impl Judge {
         let mut workshop = Workshop::open(&options.launcher, options.compile_limit)?;
         let mut stage = Stage::open(expect, &options.launcher, options.n_threads, 2)?;
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+        check_memory(&stage)?;
         let first = draw(&stage, 0, &mut rng)?;
         let limits = Limits { call: options.baseline_limit, baseline: Duration::MAX };
         let round_trip = roofline::round_trip(
@@ -722,6 +723,33 @@ fn net(round_trip: &RoundTrip, calls: &[worker::Call]) -> Vec<u64> {
             (nanos - empty.min(nanos / 2)).max(1)
         })
         .collect()
+}
+
+/// Whether there is memory for the sets that no judgement can do without, with room for the oracle.
+fn check_memory(stage: &Stage) -> Result<(), Error> {
+    let bytes = |tensors: &[crate::graph::Tensor], each: usize| -> usize {
+        tensors.iter().map(|tensor| tensor.n_elements().saturating_mul(each)).sum()
+    };
+    // Single-precision inputs; expected outputs in double precision, and their bounds.
+    let one = bytes(&stage.given, 4).saturating_add(bytes(&stage.returned, 16));
+    // Of each kind one, two of the plain kind, two to time on, two held back, and two at work.
+    let wanted = one.saturating_mul(stage.expect.kinds().len() + 7);
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let available = available.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok());
+    let available: usize = available.map_or(usize::MAX, |kib: usize| kib.saturating_mul(1024));
+    if wanted <= available {
+        return Ok(());
+    }
+    let gib = |bytes: usize| bytes as f64 / (1 << 30) as f64;
+    let reason = format!(
+        "task `{}` needs about {:.1} GiB of memory to be judged and {:.1} GiB are available; import it \
+         at a smaller size",
+        stage.expect.name(),
+        gib(wanted),
+        gib(available)
+    );
+    Err(Error::Config { reason })
 }
 
 fn draw(stage: &Stage, kind: usize, rng: &mut impl Rng) -> Result<Set, Error> {

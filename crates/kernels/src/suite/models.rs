@@ -39,7 +39,7 @@ pub(super) fn tasks() -> Vec<Task> {
             "causal_fir",
             "the short filter of Hyena: each channel over itself and the two positions before",
             false,
-            &[1, 512, 8192, 3],
+            &[1, 512, 4096, 3],
             &[1, 5, 133, 3],
             |build, sizes| causal_filter(build, sizes, false),
         ),

@@ -7,7 +7,7 @@ use crate::task::Task;
 
 pub(super) fn tasks() -> Vec<Task> {
     vec![
-        task("softmax", "softmax along rows", false, &[1024, 8192], &[7, 1021], |build, sizes| {
+        task("softmax", "softmax along rows", false, &[512, 4096], &[7, 1021], |build, sizes| {
             let x = build.input("x", sizes, normal(2.0));
             let y = softmax(build, &x, sizes);
             build.returned(&y);
@@ -16,7 +16,7 @@ pub(super) fn tasks() -> Vec<Task> {
             "layer_norm",
             "mean and variance of rows taken out, then weight and bias",
             false,
-            &[2048, 2048],
+            &[1024, 2048],
             &[5, 333],
             |build, sizes| {
                 let x = build.input("x", sizes, normal(1.5));
@@ -40,7 +40,7 @@ pub(super) fn tasks() -> Vec<Task> {
             "gelu_chain",
             "bias, exact GELU and a residual, element by element",
             false,
-            &[2048, 2048],
+            &[1024, 2048],
             &[3, 517],
             |build, sizes| {
                 let x = build.input("x", sizes, normal(1.0));
@@ -56,7 +56,7 @@ pub(super) fn tasks() -> Vec<Task> {
             "running_sum",
             "running sums along rows",
             false,
-            &[512, 8192],
+            &[512, 4096],
             &[3, 1025],
             |build, sizes| {
                 let x = build.input("x", sizes, normal(1.0));
@@ -88,7 +88,7 @@ pub(super) fn tasks() -> Vec<Task> {
             "depthwise_conv",
             "3 x 3 convolution of each channel by itself, then ReLU",
             false,
-            &[4, 64, 112],
+            &[2, 64, 112],
             &[1, 5, 19],
             |build, sizes| {
                 let (n, c, h) = (sizes[0], sizes[1], sizes[2]);
@@ -157,7 +157,7 @@ pub(super) fn tasks() -> Vec<Task> {
             "cross_entropy",
             "mean negative log-likelihood of labels",
             false,
-            &[2048, 2048],
+            &[1024, 2048],
             &[9, 131],
             |build, sizes| {
                 let x = build.input("x", sizes, normal(2.0));
