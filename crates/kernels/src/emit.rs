@@ -40,8 +40,12 @@ pub fn c(program: &Program, schedule: &Schedule) -> Candidate {
     }
     let mut source = format!("#define W {}\n", schedule.width);
     source.push_str(include_str!("emit/types.c"));
-    source.push_str(&functions_of("s", "float", "int32_t"));
+    source.push_str("#if WIDE\n");
+    source.push_str(include_str!("emit/wide.c"));
+    source.push_str("#else\n");
     source.push_str(&functions_of("v", "vf", "vi"));
+    source.push_str("#endif\n");
+    source.push_str(&functions_of("s", "float", "int32_t"));
     source.push_str(&functions);
     source.push_str(&format!(
         "\nconst int64_t tetrad_scratch_bytes = {};\n\n",

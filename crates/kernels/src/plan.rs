@@ -9,6 +9,7 @@ mod fuse;
 mod genes;
 mod nest;
 mod product;
+mod separate;
 mod stage;
 
 pub(crate) use dots::Dots;

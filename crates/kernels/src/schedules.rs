@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::candidate::Candidate;
 use crate::emit;
 use crate::error::Error;
-use crate::loops::{Expr, Program, Rule};
+use crate::loops::{Affine, Binary, Expr, Program, Rule, Unary};
 use crate::lower::lower;
 use crate::plan::{Form, Part, Plan, Schedule, Vectors};
 use crate::space::{Descriptors, Genotype, Space};
@@ -71,12 +71,20 @@ impl Space for Schedules {
             change(&|part| part.form = Form::Plain),
             change(&|part| (part.form, part.rows, part.columns) = (Form::Dots, 4, 4)),
             change(&|part| part.join = false),
-            change(&|part| part.streaming = true),
+            change(&|part| part.streaming = !part.streaming),
+            change(&|part| part.separate = !part.separate),
             change(&|part| (part.rows, part.columns) = (12, 2)),
             change(&|part| part.swapped = true),
             change(&|part| part.store = false),
         ];
-        seeds.dedup();
+        // Genes of operations that the task has not change nothing.
+        let mut texts = Vec::new();
+        seeds.retain(|seed| {
+            let text = self.emit(seed);
+            let new = !texts.contains(&text);
+            texts.push(text);
+            new
+        });
         seeds
     }
 
@@ -178,10 +186,19 @@ impl Space for Schedules {
     }
 }
 
+/// Outputs from this size on bypass the cache by default.
+const CACHE_BYTES: usize = 4 << 20;
+
 /// What rules of thumb suggest: fused where nothing is computed twice, all threads, vectors, tiles.
 #[must_use]
 pub fn sensible(program: &Program) -> Schedule {
     let mut schedule = Schedule::base(program);
+    let bytes = |&source: &usize| {
+        program.shape(source).iter().product::<usize>() * program.dtype(source).size_bytes()
+    };
+    // What is larger than a cache leaves it before anybody reads it.
+    let streaming = program.outputs.iter().map(bytes).sum::<usize>() >= CACHE_BYTES;
+    let stored = stored(program);
     for (idx, part) in schedule.parts.iter_mut().enumerate() {
         let definition = &program.definitions[idx];
         part.apart = false;
@@ -192,7 +209,9 @@ pub fn sensible(program: &Program) -> Schedule {
         part.form = Form::Tiles;
         part.rows = 8;
         part.columns = 3;
-        part.store = stored(program, idx);
+        part.store = stored[idx];
+        part.streaming = streaming;
+        part.separate = true;
         if inner_product(program, idx) {
             (part.form, part.rows, part.columns) = (Form::Dots, 4, 4);
         }
@@ -216,37 +235,66 @@ fn inner_product(program: &Program, idx: usize) -> bool {
     over.len() == 1 && over[0] >= 64 && (short <= 64 || shape.len() < 2)
 }
 
-/// Whether it pays to store a map: it would be computed again and again, or read under conditions.
-fn stored(program: &Program, idx: usize) -> bool {
-    let source = program.given.len() + idx;
-    let Rule::Map(expr) = &program.definitions[idx].rule else { return true };
-    if matches!(expr, Expr::If(..)) {
-        return true;
+/// What it takes to compute an element of a map anew, in plain operations. Constant factors are
+/// free: sums of products are scaled once.
+fn effort(expr: &Expr) -> usize {
+    if let Expr::Binary(Binary::Mul, one, other) = expr
+        && matches!((&**one, &**other), (Expr::Load { .. }, Expr::Const(_)))
+    {
+        return 0;
     }
-    if expr.n_operations() == 0 {
-        return false;
-    }
-    let size: usize = program.definitions[idx].shape.iter().product();
-    let (mut n_reads, mut n_users) = (0, 0);
-    for user in &program.definitions {
-        let exprs = match &user.rule {
-            Rule::Map(expr) => vec![expr],
-            Rule::Scan { body, .. } => vec![body],
-            Rule::Reduce { body, finish, .. } => vec![body, finish],
+    let mut effort = 0;
+    expr.visit(&mut |part| {
+        effort += match part {
+            Expr::Unary(Unary::Neg | Unary::Abs | Unary::Not | Unary::Float, _) => 1,
+            Expr::Unary(..) | Expr::Binary(Binary::Pow | Binary::Div | Binary::Fmod, ..) => 8,
+            Expr::Binary(..) | Expr::Select(..) => 1,
+            _ => 0,
         };
-        let loads = exprs.into_iter().flat_map(Expr::loads).filter(|each| each.0 == source).count();
-        if loads == 0 {
-            continue;
+    });
+    effort
+}
+
+/// Which definitions it pays to store: folds, and maps that would be computed again and again, or
+/// read under conditions.
+fn stored(program: &Program) -> Vec<bool> {
+    let n_given = program.given.len();
+    let size = |idx: usize| program.definitions[idx].shape.iter().product::<usize>();
+    let mut stored = vec![true; program.definitions.len()];
+    // How often elements are asked for, also by way of what is not stored.
+    let mut asked = vec![0_usize; program.definitions.len()];
+    for idx in (0..program.definitions.len()).rev() {
+        let returned = program.outputs.contains(&(n_given + idx));
+        let own = size(idx);
+        let times = match &program.definitions[idx].rule {
+            Rule::Map(expr) => {
+                let again = asked[idx].saturating_sub(own).saturating_mul(effort(expr));
+                let border = matches!(expr, Expr::If(..));
+                stored[idx] = border || again > 16 * own;
+                if stored[idx] || returned { own } else { asked[idx] }
+            }
+            Rule::Reduce { over, .. } => own * over.iter().product::<usize>(),
+            Rule::Scan { .. } => own,
+        };
+        let parts = match &program.definitions[idx].rule {
+            Rule::Map(expr) => vec![(expr, times)],
+            Rule::Scan { body, .. } => vec![(body, times)],
+            Rule::Reduce { body, finish, .. } => vec![(body, times), (finish, own)],
+        };
+        for (expr, times) in parts {
+            let mut seen: Vec<(usize, &[Affine])> = Vec::new();
+            for load in expr.loads() {
+                // The same element is computed once.
+                if !seen.contains(&load) {
+                    seen.push(load);
+                    if let Some(source) = load.0.checked_sub(n_given) {
+                        asked[source] += times;
+                    }
+                }
+            }
         }
-        let mut positions: usize = user.shape.iter().product();
-        if let Rule::Reduce { over, .. } = &user.rule {
-            positions *= over.iter().product::<usize>();
-        }
-        n_reads += positions;
-        n_users += 1;
     }
-    let costly = expr.n_operations() > 4;
-    n_reads > 2 * size || (n_users > 1 && costly && size > 1)
+    stored
 }
 
 /// Any schedule at all: for tests of what has to hold for all of them.
@@ -273,7 +321,7 @@ fn change(schedule: &mut Schedule, program: &Program, rng: &mut ChaCha8Rng) {
     let idx = rng.random_range(0..schedule.parts.len());
     let part = &mut schedule.parts[idx];
     let folds = matches!(program.definitions[idx].rule, Rule::Reduce { .. });
-    match rng.random_range(0..if folds { 15 } else { 8 }) {
+    match rng.random_range(0..if folds { 16 } else { 8 }) {
         0 => part.store = !part.store,
         1 => part.apart = !part.apart,
         2 => part.join = !part.join,
@@ -306,6 +354,7 @@ fn change(schedule: &mut Schedule, program: &Program, rng: &mut ChaCha8Rng) {
         }
         12 => part.swapped = !part.swapped,
         13 => part.packed = !part.packed,
+        14 => part.separate = !part.separate,
         _ => part.chunks = pick(&[1, 2, 4, 8, 16], rng),
     }
 }

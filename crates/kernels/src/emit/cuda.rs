@@ -195,7 +195,7 @@ impl Printer {
         lines.iter().for_each(|line| text.line(line));
         let (dtype, name) = self.array(stage.buffer);
         let (at, value) = (named.position(&stage.store), named.value(expr).code);
-        text.line(&stored(&name, &at, &value, dtype, None, false));
+        text.line(&stored(&name, &at, &value, dtype, None, false, false));
     }
 }
 
@@ -205,5 +205,16 @@ fn scope<'a>(
     array: &'a dyn Fn(usize) -> (Dtype, String),
     bound: &'a HashMap<Expr, Text>,
 ) -> Scope<'a> {
-    Scope { vars, lane: None, folded: None, array, bound, tile: 0, copy: 0, in_lane: false }
+    Scope {
+        vars,
+        lane: None,
+        folded: None,
+        array,
+        bound,
+        tile: 0,
+        copy: 0,
+        in_lane: false,
+        under: 0,
+        sure: 0,
+    }
 }

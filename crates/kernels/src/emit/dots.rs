@@ -90,6 +90,8 @@ impl Printer<'_> {
             tile: 0,
             copy: 0,
             in_lane: false,
+            under: 0,
+            sure: 0,
         };
         if vector { scope.vector(expr) } else { scope.real(expr).code }
     }
@@ -149,6 +151,8 @@ impl Printer<'_> {
                     tile: 0,
                     copy: 0,
                     in_lane: false,
+                    under: 0,
+                    sure: 0,
                 };
                 let inside = [
                     (self.dots.row, self.dots.tile_rows, "rb", row),
@@ -171,7 +175,7 @@ impl Printer<'_> {
                 lines.iter().for_each(|line| text.line(line));
                 let at = scope.position(&self.stage.store);
                 let value = scope.value(finish).code;
-                text.line(&stored(&name, &at, &value, dtype, None, false));
+                text.line(&stored(&name, &at, &value, dtype, None, false, false));
                 text.close();
             }
         }

@@ -9,6 +9,9 @@ use super::text::{
 use crate::graph::Dtype;
 use crate::loops::{Affine, Atom, Binary, Expr, Unary, Within};
 
+/// Largest stride that lanes are gathered with.
+const GATHERED: i64 = 1 << 24;
+
 /// Name of one lane where they are taken one by one: no loop has it.
 const LANE: &str = "q";
 
@@ -31,6 +34,10 @@ pub(super) struct Scope<'a> {
     pub(super) copy: usize,
     /// One lane of a vector, called [`LANE`].
     pub(super) in_lane: bool,
+    /// How many conditions deep: lanes are read where mask `m` of this number holds. 0 for all.
+    pub(super) under: usize,
+    /// Masks up to this number hold in one lane at least.
+    pub(super) sure: usize,
 }
 
 impl Scope<'_> {
@@ -89,7 +96,10 @@ impl Scope<'_> {
         });
         let none = HashMap::new();
         let one = Scope { vars: &vars, lane: None, folded, bound: &none, in_lane: true, ..*self };
-        let code = one.real(expr).code;
+        let mut code = one.real(expr).code;
+        if self.under > 0 {
+            code = format!("m{}[{LANE}] ? {code} : 0.0f", self.under);
+        }
         let code = format!(
             "({{ vf t; for (int64_t {LANE} = 0; {LANE} < W; {LANE}++) t[{LANE}] = {code}; t; }})"
         );
@@ -102,6 +112,10 @@ impl Scope<'_> {
             return Some(text.clone());
         }
         if self.lane.is_some() && !self.varies(expr) {
+            // Under a condition, what is the same for all lanes may be readable for none.
+            if self.under > self.sure && !expr.loads().is_empty() {
+                return None;
+            }
             let one = Scope { lane: None, folded: None, ..*self };
             return one.native(expr);
         }
@@ -130,7 +144,7 @@ impl Scope<'_> {
             Expr::If(within, then, otherwise) => {
                 let lane = |lane| within.iter().any(|each| each.index.mentions(lane));
                 if self.lane.is_some_and(lane) {
-                    return None;
+                    return self.masked(within, then, otherwise);
                 }
                 let condition = self.condition(within);
                 let (then, otherwise) = self.pair(then, otherwise);
@@ -200,6 +214,48 @@ impl Scope<'_> {
         format!("({})", each.collect::<Vec<_>>().join(" && "))
     }
 
+    /// A choice made for each lane: both sides are computed, each reads only where it is taken.
+    fn masked(&self, within: &[Within], then: &Expr, otherwise: &Expr) -> Option<Text> {
+        let lane = self.lane?;
+        // Positions are compared as 32-bit integers.
+        let mut lanes = Vec::new();
+        let mut all = Vec::new();
+        for each in within {
+            let (stride, position) = (each.index.stride(lane)?, self.position(&each.index));
+            if stride == 0 {
+                all.push(self.condition(std::slice::from_ref(each)));
+                continue;
+            }
+            let low = each.low.max(i64::from(i32::MIN));
+            let high = each.high.min(i64::from(i32::MAX));
+            lanes.push(format!("v_inside({position}, {stride}, {low}, {high})"));
+        }
+        let depth = self.under + 1;
+        let mut condition = lanes.join(" & ");
+        if !all.is_empty() {
+            let all = format!("v_bits_if({})", all.join(" && "));
+            condition = if condition.is_empty() { all } else { format!("{all} & {condition}") };
+        }
+        let side = |expr: &Expr| {
+            let scope = Scope { under: depth + 1, folded: self.folded.clone(), ..*self };
+            scope.vector(expr)
+        };
+        let outer = |mask: &str| match self.under {
+            0 => mask.to_owned(),
+            outer => format!("m{outer} & {mask}"),
+        };
+        let inner = depth + 1;
+        let (yes, no) = (outer(&format!("m{depth}")), outer(&format!("~m{depth}")));
+        let code = format!(
+            "({{ const vi m{depth} = {condition}; \
+             vf yes = ({{ const vi m{inner} = {yes}; {}; }}); \
+             vf no = ({{ const vi m{inner} = {no}; {}; }}); v_pick(m{depth}, yes, no); }})",
+            side(then),
+            side(otherwise)
+        );
+        Some(Text { code, kind: Kind::Vector })
+    }
+
     fn index(&self, index: &Affine) -> Option<Text> {
         let code = self.position(index);
         let Some(lane) = self.lane else {
@@ -243,6 +299,7 @@ impl Scope<'_> {
         }
         let at = format!("({}) * {}", self.position(position), self.tile);
         Some(match self.lane {
+            Some(_) if self.under > self.sure => return None,
             Some(_) => Text {
                 code: format!("v_load({array} + {at} + {} * W)", self.copy),
                 kind: Kind::Vector,
@@ -260,10 +317,19 @@ impl Scope<'_> {
         let Some(lane) = self.lane else {
             return Some(Text { code: format!("{array}[{position}]"), kind: kind_of(dtype) });
         };
-        match (dtype, index.stride(lane)) {
-            (Dtype::F32, Some(1)) => {
-                Some(Text { code: format!("v_load({array} + ({position}))"), kind: Kind::Vector })
+        let stride = index.stride(lane)?;
+        let at = format!("{array} + ({position})");
+        let vector = |code| Some(Text { code, kind: Kind::Vector });
+        match (dtype, stride, self.under) {
+            (Dtype::F32, 1, 0) => vector(format!("v_load({at})")),
+            (Dtype::F32, 1, under) => vector(format!("v_load_some({at}, m{under})")),
+            (Dtype::F32, -1..=4, 0) => vector(format!("v_load_every({at}, {stride})")),
+            (Dtype::F32, 5..=GATHERED, 0) => vector(format!("v_gather({at}, {stride})")),
+            (Dtype::F32, -1..=GATHERED, under) => {
+                vector(format!("v_gather_some({at}, {stride}, m{under})"))
             }
+            (Dtype::Bool | Dtype::U8, 1, 0) => vector(format!("v_load_u8({at})")),
+            (Dtype::I8, 1, 0) => vector(format!("v_load_i8({at})")),
             _ => None,
         }
     }

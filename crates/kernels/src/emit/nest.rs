@@ -17,6 +17,13 @@ pub(super) struct Mode {
     pub(super) lane: Option<(usize, usize)>,
     /// See [`Scope::tile`].
     pub(super) tile: usize,
+    /// The last lanes, those where mask `m1` holds.
+    pub(super) tail: bool,
+}
+
+impl Mode {
+    /// One by one.
+    pub(super) const SINGLE: Self = Self { lane: None, tile: 0, tail: false };
 }
 
 /// Prints one nest.
@@ -63,7 +70,7 @@ pub(super) fn emit(text: &mut Lines, nest: &Nest, storage: &Storage, region: boo
             let extent = nest.outer[lane];
             text.line(&format!("int64_t i{lane} = b * {tile};"));
             let whole = |text: &mut Lines, n: usize| {
-                printer.stages(text, Mode { lane: Some((lane, n)), tile });
+                printer.stages(text, Mode { lane: Some((lane, n)), tile, tail: false });
             };
             if extent.is_multiple_of(tile) {
                 whole(text, unroll);
@@ -75,8 +82,14 @@ pub(super) fn emit(text: &mut Lines, nest: &Nest, storage: &Storage, region: boo
                 text.open(&format!("for (; i{lane} + W <= {extent}; i{lane} += W)"));
                 whole(text, 1);
                 text.close();
-                text.open(&format!("for (; i{lane} < {extent}; i{lane}++)"));
-                printer.stages(text, Mode { lane: None, tile });
+                if printer.masks() {
+                    text.open(&format!("if (i{lane} < {extent})"));
+                    text.line(&format!("const vi m1 = v_inside(i{lane}, 1, 0, {extent});"));
+                    printer.stages(text, Mode { lane: Some((lane, 1)), tile, tail: true });
+                } else {
+                    text.open(&format!("for (; i{lane} < {extent}; i{lane}++)"));
+                    printer.stages(text, Mode { tile, ..Mode::SINGLE });
+                }
                 text.close();
                 text.close();
             }
@@ -85,7 +98,7 @@ pub(super) fn emit(text: &mut Lines, nest: &Nest, storage: &Storage, region: boo
             for (var, &extent) in nest.outer.iter().enumerate() {
                 text.count(&format!("i{var}"), extent);
             }
-            printer.stages(text, Mode { lane: None, tile: 0 });
+            printer.stages(text, Mode::SINGLE);
         }
     }
     text.close_to(depth);
@@ -99,6 +112,11 @@ fn names(stage: &Stage, n_outer: usize) -> Vec<String> {
 }
 
 impl Printer<'_> {
+    /// Whether what is left of an axis is done in one vector of which lanes are masked.
+    pub(super) fn masks(&self) -> bool {
+        self.width == 16
+    }
+
     fn stages(&self, text: &mut Lines, mode: Mode) {
         for stage in &self.nest.stages {
             let stage = self.localised(stage);
@@ -183,9 +201,21 @@ impl Printer<'_> {
         let (extent, name) = (stage.extents[lane], &vars[lane]);
         text.line(&format!("int64_t {name} = 0;"));
         for (n, steps) in self.steps(name, extent, self.unroll) {
+            if n == 0 && self.masks() {
+                text.open("");
+                text.line(&format!("const vi m1 = v_inside({name}, 1, 0, {extent});"));
+                self.element(
+                    text,
+                    stage,
+                    Mode { lane: Some((lane, 1)), tile: 0, tail: true },
+                    &vars,
+                );
+                text.close();
+                continue;
+            }
             text.open(&format!("for (; {steps})"));
             let lanes = (n > 0).then_some((lane, n));
-            self.element(text, stage, Mode { lane: lanes, tile: 0 }, &vars);
+            self.element(text, stage, Mode { lane: lanes, ..Mode::SINGLE }, &vars);
             text.close();
         }
     }
@@ -218,7 +248,20 @@ impl Printer<'_> {
         bound: &'s HashMap<Expr, Text>,
     ) -> Scope<'s> {
         let lane = mode.lane.map(|(lane, _)| lane);
-        Scope { vars, lane, folded: None, array, bound, tile: mode.tile, copy, in_lane: false }
+        let under = usize::from(mode.tail);
+        let tile = mode.tile;
+        Scope {
+            vars,
+            lane,
+            folded: None,
+            array,
+            bound,
+            tile,
+            copy,
+            in_lane: false,
+            under,
+            sure: under,
+        }
     }
 
     /// Variables as the vector number `copy` sees them.
@@ -362,6 +405,7 @@ impl Printer<'_> {
         let vector = mode.lane.is_some();
         let value = if vector { scope.vector(expr) } else { scope.value(expr).code };
         let position = |index: &Affine| scope.position(index);
+        let along = mode.lane.map(|(lane, _)| stage.store.stride(lane));
         if local && place == Place::Register {
             text.line(&format!("{name}_{copy} = {value};"));
         } else if local {
@@ -371,7 +415,10 @@ impl Printer<'_> {
             } else {
                 position(&inner)
             };
-            let line = if vector {
+            let line = if mode.tail && mode.tile == 0 {
+                // The array may end here.
+                stored(&name, &at, &value, dtype, along, false, true)
+            } else if vector {
                 format!("v_store({name} + {at}, {value});")
             } else {
                 format!("{name}[{at}] = {value};")
@@ -379,8 +426,8 @@ impl Printer<'_> {
             text.line(&line);
         } else {
             let at = position(&stage.store);
-            let along = mode.lane.map(|(lane, _)| stage.store.stride(lane));
-            text.line(&stored(&name, &at, &value, dtype, along, self.nest.part.streaming));
+            let streaming = stage.streaming;
+            text.line(&stored(&name, &at, &value, dtype, along, streaming, mode.tail));
         }
         text.close_to(depth);
     }
@@ -437,7 +484,8 @@ pub(super) fn folded(fold: Fold, sum: &str, value: &str, vector: bool, whole: bo
     }
 }
 
-/// The statement that stores a value. `along` is the stride of the lanes, when there are any.
+/// The statement that stores a value. `along` is the stride of the lanes, when there are any; of a
+/// `tail`, only those where mask `m1` holds.
 pub(super) fn stored(
     name: &str,
     at: &str,
@@ -445,6 +493,7 @@ pub(super) fn stored(
     dtype: Dtype,
     along: Option<Option<i64>>,
     streaming: bool,
+    tail: bool,
 ) -> String {
     let of = dtype.c_name();
     match along {
@@ -452,14 +501,21 @@ pub(super) fn stored(
             Of::Real => format!("{name}[{at}] = {value};"),
             _ => format!("{name}[{at}] = ({of})({value});"),
         },
+        Some(Some(1)) if dtype == Dtype::F32 && tail => {
+            format!("v_store_some({name} + ({at}), {value}, m1);")
+        }
         Some(Some(1)) if dtype == Dtype::F32 => {
             let how = if streaming { "v_stream" } else { "v_store" };
             format!("{how}({name} + ({at}), {value});")
         }
+        Some(Some(-1)) if dtype == Dtype::F32 && !tail => {
+            format!("v_store({name} + ({at}) - (W - 1), v_reversed({value}));")
+        }
         Some(stride) => {
             let stride = stride.unwrap_or(1);
+            let held = if tail { "if (m1[l]) " } else { "" };
             format!(
-                "{{ const vf lanes = {value}; for (int64_t l = 0; l < W; l++) {name}[{at} + l * {stride}] = ({of})lanes[l]; }}"
+                "{{ const vf lanes = {value}; for (int64_t l = 0; l < W; l++) {held}{name}[{at} + l * {stride}] = ({of})lanes[l]; }}"
             )
         }
     }

@@ -60,7 +60,18 @@ impl Printer<'_> {
         array: &'s dyn Fn(usize) -> (crate::graph::Dtype, String),
         bound: &'s HashMap<Expr, Text>,
     ) -> Scope<'s> {
-        Scope { vars, lane, folded, array, bound, tile: 0, copy: 0, in_lane: false }
+        Scope {
+            vars,
+            lane,
+            folded,
+            array,
+            bound,
+            tile: 0,
+            copy: 0,
+            in_lane: false,
+            under: 0,
+            sure: 0,
+        }
     }
 
     fn position(&self, index: &Affine) -> String {
@@ -413,7 +424,7 @@ impl Printer<'_> {
             let value = if vector { scope.vector(finish) } else { scope.value(finish).code };
             let at = scope.position(&stage.store);
             let along = vector.then(|| stage.store.stride(inner));
-            text.line(&stored(&name, &at, &value, dtype, along, false));
+            text.line(&stored(&name, &at, &value, dtype, along, stage.streaming, false));
             text.close();
         }
         text.line("l += n_run;");

@@ -21,18 +21,6 @@ static inline vf v_lanes(void) {
     for (int l = 0; l < W; l++) x[l] = (float)l;
     return x;
 }
-static inline float v_sum(vf x) {
-    float a[W];
-    memcpy(a, &x, sizeof a);
-    for (int n = W / 2; n > 0; n /= 2)
-        for (int l = 0; l < n; l++) a[l] += a[l + n];
-    return a[0];
-}
-static inline float v_product(vf x) {
-    float a = x[0];
-    for (int l = 1; l < W; l++) a *= x[l];
-    return a;
-}
 static inline float s_max(float a, float b) { return a > b || a != a ? a : b; }
 static inline float s_min(float a, float b) { return a < b || a != a ? a : b; }
 static inline int s_isnan(float x) { return x != x; }
@@ -45,18 +33,114 @@ static inline int64_t i_floor_div(int64_t a, int64_t b) {
     return q - (q * b != a && (a < 0) != (b < 0));
 }
 static inline int64_t i_fmod(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
+/* Whether there are instructions for vectors as they are here. */
+#if W == 16 && defined(__AVX512F__) && defined(__AVX512DQ__) && !defined(__clang__)
+#define WIDE 1
+#else
+#define WIDE 0
+#endif
+static inline vi v_steps(void) {
+    vi i;
+    for (int l = 0; l < W; l++) i[l] = l;
+    return i;
+}
+/* Lanes whose position, `by` apart, is in the range. */
+static inline vi v_inside(int64_t at, int32_t by, int32_t low, int32_t high) {
+    vi i = v_steps() * by + (int32_t)at;
+    return (i >= low) & (i < high);
+}
+static inline vi v_bits_if(int condition) { return (vi){0} - (condition != 0); }
+/* Neighbours backwards, ending with p. */
+static inline vf v_reversed(vf x) { return __builtin_shuffle(x, W - 1 - v_steps()); }
+/* Every second element of what begins at p, not one further. */
+static inline vf v_load_second(const float *p) {
+    vi from = v_steps() * 2;
+    return __builtin_shuffle(v_load(p), v_load(p + W - 1), from - (from >= W));
+}
+#if WIDE
+static inline unsigned short v_mask(vi m) { return __builtin_ia32_cvtd2mask512(m); }
+static inline vf v_load_some(const float *p, vi m) {
+    return __builtin_ia32_loadups512_mask(p, (vf){0}, v_mask(m));
+}
+static inline void v_store_some(float *p, vf x, vi m) {
+    __builtin_ia32_storeups512_mask(p, x, v_mask(m));
+}
+static inline vf v_gather(const float *p, int32_t by) {
+    return __builtin_ia32_gathersiv16sf((vf){0}, p, v_steps() * by, (unsigned short)-1, 4);
+}
+static inline vf v_gather_some(const float *p, int32_t by, vi m) {
+    return __builtin_ia32_gathersiv16sf((vf){0}, p, v_steps() * by, v_mask(m), 4);
+}
+static inline vf v_load_third(const float *p) {
+    vi from = v_steps() * 3, last = from >= 33;
+    vf x = __builtin_shuffle(v_load(p), v_load(p + 15), (from - (from > 15)) & ~last);
+    return __builtin_shuffle(x, v_load(p + 30), (v_steps() & ~last) | ((from - 14) & last));
+}
+#else
+static inline vf v_load_some(const float *p, vi m) {
+    vf x = {0};
+    for (int l = 0; l < W; l++) if (m[l]) x[l] = p[l];
+    return x;
+}
+static inline void v_store_some(float *p, vf x, vi m) {
+    for (int l = 0; l < W; l++) if (m[l]) p[l] = x[l];
+}
+static inline vf v_gather(const float *p, int32_t by) {
+    vf x;
+    for (int l = 0; l < W; l++) x[l] = p[(int64_t)l * by];
+    return x;
+}
+static inline vf v_gather_some(const float *p, int32_t by, vi m) {
+    vf x = {0};
+    for (int l = 0; l < W; l++) if (m[l]) x[l] = p[(int64_t)l * by];
+    return x;
+}
+static inline vf v_load_third(const float *p) { return v_gather(p, 3); }
+#endif
+/* Elements some steps apart. */
+static inline vf v_load_every(const float *p, int by) {
+    if (by == -1) return v_reversed(v_load(p - (W - 1)));
+    if (by == 0) return v_all(*p);
+    if (by == 2) return v_load_second(p);
+    if (by == 3) return v_load_third(p);
+    vi from = v_steps() * 2;
+    from = from - (from >= W);
+    return __builtin_shuffle(v_load_second(p), v_load_second(p + 2 * (W - 1)), from);
+}
+typedef uint8_t vb __attribute__((vector_size(W), aligned(1), may_alias));
+typedef int8_t vc __attribute__((vector_size(W), aligned(1), may_alias));
+static inline vf v_load_u8(const uint8_t *p) {
+    return __builtin_convertvector(__builtin_convertvector(*(const vb *)p, vi), vf);
+}
+static inline vf v_load_i8(const int8_t *p) {
+    return __builtin_convertvector(__builtin_convertvector(*(const vc *)p, vi), vf);
+}
+#if WIDE
+static inline vf v_max(vf a, vf b) {
+    return v_pick(a != a, a, __builtin_ia32_maxps512_mask(a, b, b, (unsigned short)-1, 4));
+}
+static inline vf v_min(vf a, vf b) {
+    return v_pick(a != a, a, __builtin_ia32_minps512_mask(a, b, b, (unsigned short)-1, 4));
+}
+#else
 static inline vf v_max(vf a, vf b) { return v_pick((a > b) | (a != a), a, b); }
 static inline vf v_min(vf a, vf b) { return v_pick((a < b) | (a != a), a, b); }
-static inline float v_greatest(vf x) {
-    float a = x[0];
-    for (int l = 1; l < W; l++) a = s_max(x[l], a);
-    return a;
-}
-static inline float v_least(vf x) {
-    float a = x[0];
-    for (int l = 1; l < W; l++) a = s_min(x[l], a);
-    return a;
-}
+#endif
+/* Lanes that lie `by` apart change places. */
+static inline vf v_across(vf x, int by) { return __builtin_shuffle(x, v_steps() ^ by); }
+#define V_FOLD(name, folded)                                                                    \
+    static inline float name(vf x) {                                                            \
+        vf y;                                                                                   \
+        if (W > 8) { y = v_across(x, 8); x = folded; }                                          \
+        y = v_across(x, 4); x = folded;                                                         \
+        y = v_across(x, 2); x = folded;                                                         \
+        y = v_across(x, 1); x = folded;                                                         \
+        return x[0];                                                                            \
+    }
+V_FOLD(v_sum, x + y)
+V_FOLD(v_product, x * y)
+V_FOLD(v_greatest, v_max(x, y))
+V_FOLD(v_least, v_min(x, y))
 #if W == 16 && defined(__AVX512F__)
 static inline void v_stream(float *p, vf x) {
     if (((uintptr_t)p & 63) == 0) __builtin_ia32_movntps512(p, x); else v_store(p, x);
@@ -68,15 +152,25 @@ static inline void v_stream(float *p, vf x) {
 #else
 static inline void v_stream(float *p, vf x) { v_store(p, x); }
 #endif
-/* Sum of the lanes up to and including each, by shifting in zeros. */
-static inline vf v_running_sum(vf x) {
-    for (int n = 1; n < W; n *= 2) {
-        vi from;
-        for (int l = 0; l < W; l++) from[l] = l < n ? W : l - n;
-        x += __builtin_shuffle(x, (vf){0}, from);
-    }
-    return x;
+/* Lanes moved up by n, ones from `in` moved in. */
+static inline vf v_moved(vf x, vf in, int n) {
+    vi l = v_steps();
+    return __builtin_shuffle(x, in, ((l - n) & (l >= n)) | (W & (l < n)));
 }
+/* Sum, and product, of the lanes up to and including each. */
+static inline vf v_running_sum(vf x) {
+    x += v_moved(x, (vf){0}, 1);
+    x += v_moved(x, (vf){0}, 2);
+    x += v_moved(x, (vf){0}, 4);
+    return W > 8 ? x + v_moved(x, (vf){0}, 8) : x;
+}
+static inline vf v_running_product(vf x) {
+    x *= v_moved(x, v_all(1.0f), 1);
+    x *= v_moved(x, v_all(1.0f), 2);
+    x *= v_moved(x, v_all(1.0f), 4);
+    return W > 8 ? x * v_moved(x, v_all(1.0f), 8) : x;
+}
+static inline vf v_last(vf x) { return __builtin_shuffle(x, (vi){0} + (W - 1)); }
 static inline float s_pow(float a, float b) { return powf(a, b); }
 static inline vf v_pow(vf a, vf b) {
     vf x;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Lines;
+use super::expr::Scope;
 use super::nest::{Mode, Printer, folded, start};
 use super::text::{Kind as Of, Text, real};
 use crate::loops::{Expr, Fold};
@@ -42,7 +43,7 @@ impl Printer<'_> {
             if n < unroll && extent.is_multiple_of(unroll * self.width) {
                 break;
             }
-            let mode = Mode { lane: Some((lane, n)), tile: 0 };
+            let mode = Mode { lane: Some((lane, n)), ..Mode::SINGLE };
             let blocks = *fold == Fold::Sum && extent > n * LONG_SUM;
             if blocks {
                 let least = format!("{name} + {n} * W <= {extent}");
@@ -70,8 +71,17 @@ impl Printer<'_> {
                 break;
             }
         }
-        let one = Mode { lane: None, tile: 0 };
-        if !extent.is_multiple_of(self.width) {
+        let one = Mode::SINGLE;
+        if !extent.is_multiple_of(self.width) && self.masks() {
+            text.open(&format!("if ({name} < {extent})"));
+            text.line(&format!("const vi m1 = v_inside({name}, 1, 0, {extent});"));
+            let mode = Mode { lane: Some((lane, 1)), tail: true, ..one };
+            text.line("vf rest;");
+            self.fold_masked(text, body, mode, vars);
+            let value = format!("v_pick(m1, rest, {})", start(*fold, "vf"));
+            text.line(&format!("a0 = {};", folded(*fold, "a0", &value, true, false)));
+            text.close();
+        } else if !extent.is_multiple_of(self.width) {
             text.open(&format!("for (; {name} < {extent}; {name}++)"));
             self.fold_real(text, *fold, body, "s", one, vars);
             text.close();
@@ -91,6 +101,19 @@ impl Printer<'_> {
         self.store(text, stage, finish, Some(result), (one, 0), vars);
     }
 
+    /// The last values of a fold, into `rest`.
+    fn fold_masked(&self, text: &mut Lines, body: &Expr, mode: Mode, vars: &[String]) {
+        let array = |source| self.storage.array(source);
+        let none = HashMap::new();
+        let scope = self.scope(mode, 0, vars, &array, &none);
+        let (lines, bound) = scope.bind(&[body]);
+        let scope = Scope { bound: &bound, ..scope };
+        text.open("");
+        lines.iter().for_each(|line| text.line(line));
+        text.line(&format!("rest = {};", scope.vector(body)));
+        text.close();
+    }
+
     /// Like [`Printer::fold`] for one element, into a float whatever the element is.
     fn fold_real(
         &self,
@@ -108,7 +131,7 @@ impl Printer<'_> {
         text.line(&format!("{into} = {};", folded(fold, into, &value, false, false)));
     }
 
-    /// A running sum along the axis of the vectors.
+    /// A running sum or product along the axis of the vectors.
     pub(super) fn scanned_in_vectors(
         &self,
         text: &mut Lines,
@@ -120,22 +143,29 @@ impl Printer<'_> {
             unreachable!("the stage is a scan")
         };
         let (extent, name) = (stage.extents[lane], &vars[lane]);
-        text.line("float s = 0.0f;");
+        let running = if *fold == Fold::Product { "v_running_product" } else { "v_running_sum" };
+        text.line(&format!("vf all = {};", start(*fold, "vf")));
         text.line(&format!("int64_t {name} = 0;"));
         text.open(&format!("for (; {name} + W <= {extent}; {name} += W)"));
-        let mode = Mode { lane: Some((lane, 1)), tile: 0 };
-        text.line("vf a0 = v_all(0.0f);");
+        let mode = Mode { lane: Some((lane, 1)), ..Mode::SINGLE };
+        text.line(&format!("vf a0 = {};", start(*fold, "vf")));
         self.fold(text, *fold, body, "a0", (mode, 0), vars);
-        text.line("a0 = v_running_sum(a0) + s;");
-        text.line("s = a0[W - 1];");
+        text.line(&format!(
+            "a0 = {};",
+            folded(*fold, "all", &format!("{running}(a0)"), true, false)
+        ));
+        text.line("all = v_last(a0);");
         let result = Text { code: "a0".to_owned(), kind: Of::Vector };
         self.store(text, stage, finish, Some(result), (mode, 0), vars);
         text.close();
-        text.open(&format!("for (; {name} < {extent}; {name}++)"));
-        let one = Mode { lane: None, tile: 0 };
-        self.fold_real(text, *fold, body, "s", one, vars);
-        let result = Text { code: "s".to_owned(), kind: Of::Real };
-        self.store(text, stage, finish, Some(result), (one, 0), vars);
-        text.close();
+        if !extent.is_multiple_of(self.width) {
+            text.line("float s = all[0];");
+            text.open(&format!("for (; {name} < {extent}; {name}++)"));
+            let one = Mode::SINGLE;
+            self.fold_real(text, *fold, body, "s", one, vars);
+            let result = Text { code: "s".to_owned(), kind: Of::Real };
+            self.store(text, stage, finish, Some(result), (one, 0), vars);
+            text.close();
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! What is computed where: inlining, finishing folds, folding in pieces.
 
 use super::genes::Schedule;
+use super::separate::separated;
 use super::stage::{Kind, Stage};
-use crate::loops::{Affine, Atom, Definition, Expr, Program, Rule, strides};
+use crate::loops::{Affine, Atom, Binary, Definition, Expr, Fold, Program, Rule, strides};
 
 /// More than this is stored even when it could be inlined: text and compile time would explode.
 const MOST_OPERATIONS: u64 = 160;
 
-/// Splits folds that are to be made in pieces: a definition for the pieces, one that joins them.
+/// Splits folds: over windows, by axes; in pieces, a definition for the pieces and one that joins
+/// them.
 pub(super) fn split_reductions(program: &Program, schedule: &Schedule) -> (Program, Schedule) {
     let n_given = program.given.len();
     let mut split = Program { definitions: Vec::new(), outputs: Vec::new(), ..program.clone() };
@@ -16,6 +18,13 @@ pub(super) fn split_reductions(program: &Program, schedule: &Schedule) -> (Progr
     for (definition, part) in program.definitions.iter().zip(&schedule.parts) {
         let mut definition = definition.clone();
         rename(&mut definition, &moved);
+        let next = n_given + split.definitions.len();
+        let chain = part.separate.then(|| separated(&split, &definition, next)).flatten();
+        if let Some(mut chain) = chain {
+            definition = chain.pop().expect("the last stands for the whole");
+            genes.parts.extend(chain.iter().map(|_| part.clone()));
+            split.definitions.extend(chain);
+        }
         let pieces = in_pieces(&definition, part.pieces);
         if let Some((piece, join)) = pieces {
             split.definitions.push(piece);
@@ -190,7 +199,12 @@ impl Fused<'_> {
             Rule::Reduce { fold, over, body, finish } => {
                 extents.extend(over);
                 let finish = self.resolve(finish, &extents);
-                Kind::Reduce { fold: *fold, body: self.resolve(body, &extents), finish }
+                let body = self.resolve(body, &extents);
+                let (body, finish) = match fold {
+                    Fold::Sum => scaled_once(body, finish),
+                    _ => (body, finish),
+                };
+                Kind::Reduce { fold: *fold, body, finish }
             }
             Rule::Scan { fold, axis, body } => {
                 let body = self.resolve(body, &extents);
@@ -207,6 +221,7 @@ impl Fused<'_> {
             n_spatial: rank,
             kind: self.flat(kind),
             store,
+            streaming: false,
             axes: (0..rank).map(Affine::var).collect(),
         });
     }
@@ -334,6 +349,24 @@ impl Fused<'_> {
     }
 }
 
+/// A sum of products in which constant factors are applied to the sum.
+fn scaled_once(body: Expr, finish: Expr) -> (Expr, Expr) {
+    let Expr::Binary(Binary::Mul, one, other) = body else { return (body, finish) };
+    let split = |expr: Expr| match expr {
+        Expr::Binary(Binary::Mul, value, factor) if matches!(*factor, Expr::Const(_)) => {
+            (*value, Some(*factor))
+        }
+        expr => (expr, None),
+    };
+    let ((one, first), (other, second)) = (split(*one), split(*other));
+    let scaled = [first, second]
+        .into_iter()
+        .flatten()
+        .fold(Expr::Folded, |value, factor| value.binary(Binary::Mul, factor));
+    let finish = finish.map(&mut |part| if part == Expr::Folded { scaled.clone() } else { part });
+    (one.binary(Binary::Mul, other), finish)
+}
+
 /// Row-major position of an array's own variables.
 fn linear(shape: &[usize]) -> Affine {
     flattened(&(0..shape.len()).map(Affine::var).collect::<Vec<_>>(), shape)
@@ -359,6 +392,15 @@ fn inverse(at: &[Affine], read: &[usize], reader: &[usize]) -> Option<Vec<Affine
         }
         if extent == 1 {
             by.push(Affine::default());
+            continue;
+        }
+        // From the end.
+        let last = extent as i64 - 1;
+        let back = Affine::var(var).times(-1).offset(last);
+        if let Some(axis) = at.iter().position(|each| *each == back)
+            && read[axis] == extent
+        {
+            by.push(Affine::var(axis).times(-1).offset(last));
             continue;
         }
         // Quotient on one axis, remainder on another.

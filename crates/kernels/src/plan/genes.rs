@@ -29,6 +29,9 @@ pub struct Part {
     pub join: bool,
     /// A fold is made in so many pieces, which run in parallel; 0 and 1: in one.
     pub pieces: usize,
+    /// A fold over windows goes along one axis after the other.
+    #[serde(default)]
+    pub separate: bool,
     /// In vectors.
     pub vectors: bool,
     /// Along which axis vectors lie: 0 the best by strides, 1 the next.
@@ -81,6 +84,7 @@ impl Schedule {
             apart: true,
             join: false,
             pieces: 0,
+            separate: false,
             vectors: false,
             axis: 0,
             unroll: 1,

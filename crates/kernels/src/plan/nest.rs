@@ -46,14 +46,22 @@ const MOST_LOCAL: i64 = 1 << 16;
 /// Groups stages into nests.
 pub(super) fn nests(program: &Program, stages: Vec<Stage>, schedule: &Schedule) -> Vec<Nest> {
     let mut nests: Vec<Nest> = Vec::new();
-    for stage in stages {
+    for mut stage in stages {
         let part = schedule.parts[stage.part].clone();
+        // What is read again stays in the cache.
+        stage.streaming = part.streaming && program.outputs.contains(&stage.buffer);
         let width = schedule.width;
         let (mut product, mut dots) = (None, None);
         match part.form {
             Form::Plain => {}
             Form::Tiles => product = Product::of(program, &stage, &part, width),
-            Form::Dots => dots = Dots::of(program, &stage, &part, width),
+            Form::Dots => {
+                dots = Dots::of(program, &stage, &part, width);
+                // Where a factor is not contiguous along the depth, tiles are next best.
+                if dots.is_none() {
+                    product = Product::of(program, &stage, &part, width);
+                }
+            }
         }
         if product.is_none()
             && dots.is_none()
@@ -83,6 +91,9 @@ pub(super) fn nests(program: &Program, stages: Vec<Stage>, schedule: &Schedule) 
         let fits = buffers.filter(|(source, size)| *size <= MOST_LOCAL && !elsewhere(*source));
         let fits: Vec<usize> = fits.map(|(source, _)| source).collect();
         nest.local = if nest.stages.len() > 1 { fits } else { Vec::new() };
+    }
+    for stage in done.iter_mut().flat_map(|nest| &mut nest.stages) {
+        stage.streaming &= !readers.iter().flatten().any(|source| *source == stage.buffer);
     }
     done
 }
@@ -144,7 +155,11 @@ fn join(nest: &Nest, stage: &Stage) -> Option<Nest> {
             shared.push((outer, var));
         }
     }
-    if shared.is_empty() || !stays_inside(nest, stage, &shared) {
+    // What walks together further in may read across the outermost of the axes it walks along.
+    while !shared.is_empty() && !stays_inside(nest, stage, &shared) {
+        shared.pop();
+    }
+    if shared.is_empty() {
         return None;
     }
     let reorder = |stage: &Stage, first: Vec<usize>| {
@@ -263,14 +278,13 @@ fn vectorisable(stage: &Stage) -> bool {
 
 /// The axis of its own along which vectors do best in a stage.
 pub(crate) fn best_inner(stage: &Stage, n_outer: usize) -> Option<usize> {
-    let scan = match stage.kind {
-        // A scan along its own axis works on whole vectors only for sums.
-        Kind::Scan { fold, axis, .. } => {
-            return (fold == Fold::Sum && stage.store.stride(axis) == Some(1)).then_some(axis);
-        }
-        _ => None,
-    };
-    let vars = (n_outer..stage.extents.len()).filter(|&var| scan != Some(var));
+    // A scan along its own axis works on whole vectors only for sums and products.
+    if let Kind::Scan { fold, axis, .. } = stage.kind {
+        let folds = matches!(fold, Fold::Sum | Fold::Product);
+        let near = matches!(stage.store.stride(axis), Some(1 | -1));
+        return (folds && near && stage.dtype.is_float()).then_some(axis);
+    }
+    let vars = n_outer..stage.extents.len();
     // The last of equals: it is the one that is contiguous.
     vars.map(|var| (stage.fitness(var), var))
         .filter(|(fitness, _)| *fitness > 0.0)

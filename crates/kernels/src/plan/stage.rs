@@ -29,6 +29,8 @@ pub(crate) struct Stage {
     pub(crate) kind: Kind,
     /// Flat position in the array, of the first `n_spatial` variables.
     pub(crate) store: Affine,
+    /// Its results bypass the cache.
+    pub(crate) streaming: bool,
     /// Variables of the stored definition in terms of the stage's.
     pub(crate) axes: Vec<Affine>,
 }
@@ -213,13 +215,16 @@ impl Stage {
         };
         let value = |(source, index): &(Option<usize>, &Affine)| match index.stride(var) {
             Some(1) => 4.0,
+            Some(-1) => 2.0,
             Some(0) => 1.0,
+            // A few loads and shuffles.
+            Some(2..=4) if source.is_some() => 0.5,
             Some(_) => -4.0,
             // Where lanes are stored has to be known.
             None if source.is_none() => -1e6,
             None => -8.0,
         };
-        if self.extents[var] < 8 {
+        if self.extents[var] < 4 {
             return -1e3;
         }
         let all = self.accesses();

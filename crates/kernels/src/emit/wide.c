@@ -1,0 +1,113 @@
+/* The functions of math.c for vectors of 16 floats with AVX-512: exponents and mantissas are taken
+   apart by instructions, quotients begin from an estimate. Beside each is the bound of the
+   approximation, rounding comes on top. */
+#define LANES ((unsigned short)-1)
+/* The second where one is not a number. */
+static inline vf v_low(vf a, vf b) { return __builtin_ia32_minps512_mask(a, b, b, LANES, 4); }
+static inline vf v_high(vf a, vf b) { return __builtin_ia32_maxps512_mask(a, b, b, LANES, 4); }
+static inline vf v_between(float low, vf x, float high) {
+    return v_low(v_all(high), v_high(v_all(low), x));
+}
+static inline vf v_scale(vf x, vf n) { return __builtin_ia32_scalefps512_mask(x, n, x, LANES, 4); }
+static inline vf v_near(vf x) { return __builtin_ia32_rndscaleps_mask(x, 0, x, LANES, 4); }
+static inline vf v_exponent(vf x) { return __builtin_ia32_getexpps512_mask(x, x, LANES, 4); }
+/* 1 / x for x that is neither huge nor tiny. */
+static inline vf v_inverse(vf x) {
+    vf y = __builtin_ia32_rcp14ps512_mask(x, x, LANES);
+    return y + y * (1.0f - x * y);
+}
+static inline vf v_abs(vf x) { return v_float(v_bits(x) & 0x7fffffff); }
+static inline vf v_copysign(vf x, vf s) {
+    return v_float((v_bits(x) & 0x7fffffff) | (v_bits(s) & (int32_t)0x80000000));
+}
+/* x = n log(2) + r, |r| <= log(2) / 2. */
+static inline vf v_reduced(vf x, vf n) { return x - n * 0.693145752f - n * 1.42860677e-6f; }
+/* e^x of -104 <= x <= 89; 8e-8. */
+static inline vf v_grown(vf x) {
+    vf n = v_near(x * 1.44269504f);
+    vf r = v_reduced(x, n);
+    vf p = v_all(8.297647697e-03f);
+    p = p * r + 4.191543142e-02f;
+    p = p * r + 1.666757510e-01f;
+    p = p * r + 4.999889441e-01f;
+    p = p * r + 9.999996918e-01f;
+    p = p * r + 1.000000072e+00f;
+    return v_scale(p, n);
+}
+static inline vf v_exp(vf x) { return v_grown(v_between(-104.0f, x, 89.0f)); }
+static inline vf v_expm1(vf x) {
+    /* 3e-9. e^r - 1 is added to what the scale lacks from 1, so that nothing is lost near 0. */
+    vf c = v_between(-87.0f, x, 89.0f);
+    vf n = v_near(c * 1.44269504f);
+    vf r = v_reduced(c, n);
+    vf p = v_all(1.381459839e-03f);
+    p = p * r + 8.368716896e-03f;
+    p = p * r + 4.166838805e-02f;
+    p = p * r + 1.666652063e-01f;
+    p = p * r + 4.999999345e-01f;
+    p = p * (r * r) + r;
+    return v_scale(p + (1.0f - v_scale(v_all(1.0f), 0.0f - n)), n);
+}
+static inline vf v_log(vf x) {
+    /* x = 2^n m, 3/4 <= m < 3/2; 3e-8. */
+    vf m = __builtin_ia32_getmantps512_mask(x, 11, x, LANES, 4);
+    vf n = v_exponent(x) - v_exponent(m);
+    vf f = m - 1.0f;
+    vf p = v_all(5.413960167e-02f);
+    p = p * f - 1.206880807e-01f;
+    p = p * f + 1.498468709e-01f;
+    p = p * f - 1.682284652e-01f;
+    p = p * f + 1.997701880e-01f;
+    p = p * f - 2.499343478e-01f;
+    p = p * f + 3.333354953e-01f;
+    p = p * f - 5.000006075e-01f;
+    vf y = p * (f * f) + n * 1.42860677e-6f;
+    return y + f + n * 0.693145752f;
+}
+static inline vf v_log1p(vf x) {
+    /* The sum's rounding error, divided by the sum, is what its logarithm lacks. */
+    vf u = x + 1.0f;
+    vf y = v_log(u);
+    vf c = (x - (u - 1.0f)) * v_inverse(u);
+    return v_pick(c == c, y + c, y);
+}
+static inline vf v_tanh(vf x) {
+    /* 1.4e-8 */
+    vf c = v_between(-8.6f, x, 8.6f);
+    vf s = c * c;
+    vf p = v_all(1.408290677e-08f);
+    p = p * s + 2.112272224e-05f;
+    p = p * s + 3.526423328e-03f;
+    p = p * s + 1.340689399e-01f;
+    p = p * s + 9.999999869e-01f;
+    vf q = v_all(8.070823192e-07f);
+    q = q * s + 3.336305090e-04f;
+    q = q * s + 2.599398379e-02f;
+    q = q * s + 4.674021557e-01f;
+    q = q * s + 1.0f;
+    return c * p * v_inverse(q);
+}
+static inline vf v_sigmoid(vf x) {
+    return v_inverse(v_grown(v_between(-87.0f, 0.0f - x, 87.0f)) + 1.0f);
+}
+static inline vf v_erf(vf x) {
+    /* 6e-8 */
+    vf c = v_between(-3.92f, x, 3.92f);
+    vf s = c * c;
+    vf p = v_all(1.992475345e-08f);
+    p = p * s - 1.957683158e-06f;
+    p = p * s + 1.418145054e-04f;
+    p = p * s + 3.700158623e-03f;
+    p = p * s + 5.056876819e-02f;
+    p = p * s + 1.998909304e-01f;
+    p = p * s + 1.128379109e+00f;
+    vf q = v_all(9.556837982e-04f);
+    q = q * s + 1.435027310e-02f;
+    q = q * s + 1.149844250e-01f;
+    q = q * s + 5.104803863e-01f;
+    q = q * s + 1.0f;
+    return c * p * v_inverse(q);
+}
+static inline vf v_sign(vf x) {
+    return v_pick(x > 0.0f, v_all(1.0f), v_pick(x < 0.0f, v_all(-1.0f), x * 0.0f));
+}
