@@ -19,7 +19,9 @@
 //! system's clock, some milliseconds. Timings then carry a warning. Two judges must not time at
 //! once: each would be the other's noise.
 
+mod baseline;
 mod cell;
+mod clock;
 mod compare;
 mod compile;
 pub mod expect;
@@ -30,6 +32,7 @@ pub mod peer;
 mod roofline;
 mod scan;
 mod session;
+mod sets;
 mod timing;
 mod turn;
 mod worker;
@@ -37,7 +40,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::{Rng, RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sandbox::Launcher;
 
@@ -47,11 +50,13 @@ pub use known::Known;
 pub use peer::Peer;
 pub use roofline::{Floor, RoundTrip};
 
+use self::baseline::Anchor;
+use self::clock::FULL_CALLS;
 use self::compile::{Program, Workshop};
 use self::session::{Contender, Limits, Showing, Stage, Step};
+use self::sets::{N_HELD, check_memory, draw, in_order};
 use crate::cuda::{self, UNMEASURED};
-use crate::evaluation::{Block, Evaluation, Level, Reason, Rejection, Timing};
-use crate::tolerance::side_by_side;
+use crate::evaluation::{Evaluation, Level, Reason, Rejection, Timing};
 use crate::{Candidate, Error, Language};
 
 /// How much is to be found out.
@@ -111,26 +116,8 @@ impl Options {
 
 /// Calls of one process in a short timing, and in a full one; the first is for warming up.
 const QUICK_CALLS: usize = 4;
-const FULL_CALLS: usize = 8;
-
-/// Blocks of a timing beside a peer: its result is printed, not only used to choose.
-const N_PEER_BLOCKS: usize = 3;
-
-/// Sets held back for promotions.
-const N_HELD: usize = 4;
-
 /// A candidate may take this many times as long as the baseline, and at least a second.
 const PATIENCE: f64 = 4.0;
-
-/// Calls by which an anchor is compared with the baseline that it stands for; the first is for
-/// warming up.
-const ANCHOR_CALLS: usize = 4;
-
-/// How often the floor is measured again before something is called impossible.
-const FLOOR_LOOKS: usize = 4;
-
-/// Time for the baseline's calls in one block of a full timing, above its first two.
-const BASELINE_SHARE: Duration = Duration::from_secs(1);
 
 /// Judges candidates for one task.
 pub struct Judge {
@@ -153,13 +140,6 @@ pub struct Judge {
     floor: Floor,
     machine: String,
     isolation: Vec<String>,
-}
-
-/// A fast program that stands for a slow baseline in timings: its times, multiplied.
-struct Anchor {
-    program: Arc<Program>,
-    /// The baseline's time over its own.
-    factor: f64,
 }
 
 /// What a stage of the cascade found.
@@ -285,69 +265,6 @@ impl Judge {
         let typical = self.base_nanos.iter().copied().max().unwrap_or(u64::MAX / 8) as f64;
         let patient = Duration::from_nanos((typical * PATIENCE) as u64);
         patient.max(Duration::from_secs(1)).min(self.options.call_limit)
-    }
-
-    /// Measures against another baseline from now on: an incumbent, where the base is so slow that
-    /// nobody wants to wait for it. It has to be right.
-    pub fn set_baseline(&mut self, name: &str, candidate: &Candidate) -> Result<(), Error> {
-        let compiled = self.workshop.compile(candidate)?;
-        self.base = compiled.map_err(|rejection| Error::Tool {
-            tool: "gcc".to_owned(),
-            reason: format!("baseline `{name}` was refused: {}", rejection.detail),
-        })?;
-        name.clone_into(&mut self.base_name);
-        self.anchor = None;
-        self.measure_base()
-    }
-
-    /// Median time of the baseline.
-    #[must_use]
-    pub fn baseline_time(&self) -> Duration {
-        let mut nanos = self.base_nanos.clone();
-        nanos.sort_unstable();
-        Duration::from_nanos(nanos.get(nanos.len() / 2).copied().unwrap_or_default())
-    }
-
-    /// From now on another kernel is timed in place of the baseline, which is slow; how many times
-    /// as fast it is was measured side by side, once. Whether it is right; if not, nothing changes.
-    ///
-    /// # Errors
-    /// When the machine fails, not when the kernel does.
-    pub fn set_anchor(&mut self, candidate: &Candidate) -> Result<bool, Error> {
-        let Ok(program) = self.workshop.compile(candidate)? else { return Ok(false) };
-        let n_calls = self.fill_pool(ANCHOR_CALLS)?;
-        let steps = in_order(&self.pool[..n_calls], self.options.n_threads);
-        let limits = Limits { call: self.options.baseline_limit, baseline: BASELINE_SHARE };
-        let contenders = [Contender::Program(&program), Contender::Program(&self.base)];
-        let showings = self.stage.run(&contenders, &steps, limits, &mut self.rng)?;
-        if showings.iter().any(|showing| showing.rejection.is_some()) {
-            return Ok(false);
-        }
-        let least = |at: usize| {
-            let nanos = net(&self.round_trip, &showings[at].calls[1..]);
-            nanos.into_iter().min().map_or(f64::NAN, |nanos| nanos as f64)
-        };
-        let factor = least(1) / least(0);
-        self.anchor = (factor > 1.0).then_some(Anchor { program, factor });
-        Ok(self.anchor.is_some())
-    }
-
-    /// Verifies the baseline and keeps a few times.
-    fn measure_base(&mut self) -> Result<(), Error> {
-        self.fill_pool(2)?;
-        let steps = in_order(&self.pool[..2], self.options.n_threads);
-        let limits = Limits { call: self.options.baseline_limit, baseline: Duration::MAX };
-        let contenders = [Contender::Program(&self.base)];
-        let mut showings = self.stage.run(&contenders, &steps, limits, &mut self.rng)?;
-        let showing = showings.remove(0);
-        if let Some((_, rejection)) = showing.rejection {
-            return Err(Error::Tool {
-                tool: format!("`{}` of task `{}`", self.base_name, self.stage.expect.name()),
-                reason: rejection.detail,
-            });
-        }
-        self.base_nanos = net(&self.round_trip, &showing.calls[1..]);
-        Ok(())
     }
 
     /// Adds the same task at another size, for [`Judge::check_variant`].
@@ -484,213 +401,6 @@ impl Judge {
         }
         Ok(found)
     }
-
-    /// Times a candidate beside the baseline. Rejections go to the evaluation; then there is
-    /// nothing more to see.
-    fn time(
-        &mut self,
-        program: &Program,
-        n_blocks: usize,
-        n_calls: usize,
-        held: bool,
-        evaluation: &mut Evaluation,
-    ) -> Result<Vec<Block>, Error> {
-        let n_calls = if held { self.fill_held()? } else { self.fill_pool(n_calls)? };
-        let (rival, factor) = match &self.anchor {
-            Some(anchor) => (Arc::clone(&anchor.program), anchor.factor),
-            None => (Arc::clone(&self.base), 1.0),
-        };
-        let limits = Limits { call: self.call_limit(), baseline: BASELINE_SHARE };
-        let limits = Limits { call: limits.call.max(self.baseline_call()), ..limits };
-        let mut blocks = Vec::new();
-        for _ in 0..n_blocks {
-            let sets = if held { &self.held } else { &self.pool };
-            let mut order: Vec<usize> = (0..n_calls).collect();
-            rand::seq::SliceRandom::shuffle(&mut order[..], &mut self.rng);
-            let n_threads = self.options.n_threads;
-            let steps: Vec<Step<'_>> =
-                order.iter().map(|&at| Step { set: &sets[at], n_threads }).collect();
-            let contenders = [Contender::Program(program), Contender::Program(&rival)];
-            let showings = self.stage.run(&contenders, &steps, limits, &mut self.rng)?;
-            let mut found = Found::nothing();
-            found.add(&showings[0], |at, reason| {
-                let turned = if is_wrong(reason) { Reason::Drift } else { reason };
-                (turned, format!(" (call {} of a timed process)", at + 1))
-            });
-            if note(evaluation, found) {
-                return Ok(Vec::new());
-            }
-            if let Some((_, rejection)) = &showings[1].rejection {
-                return Err(Error::Tool {
-                    tool: format!("baseline `{}`", self.base_name),
-                    reason: rejection.detail.clone(),
-                });
-            }
-            let mut baseline_nanos = net(&self.round_trip, &showings[1].calls[1..]);
-            if self.anchor.is_some() {
-                let scaled = |nanos: &mut u64| *nanos = (*nanos as f64 * factor) as u64;
-                baseline_nanos.iter_mut().for_each(scaled);
-            }
-            blocks.push(Block {
-                candidate_nanos: net(&self.round_trip, &showings[0].calls[1..]),
-                baseline_nanos,
-            });
-        }
-        Ok(blocks)
-    }
-
-    /// What the baseline may take for one call.
-    fn baseline_call(&self) -> Duration {
-        let typical = self.base_nanos.iter().copied().max().unwrap_or(0);
-        Duration::from_nanos(typical.saturating_mul(4)).min(self.options.baseline_limit)
-    }
-
-    /// Sums up blocks into the evaluation. Whether there is nothing more to see.
-    fn conclude(&mut self, evaluation: &mut Evaluation, blocks: Vec<Block>) -> Result<bool, Error> {
-        if evaluation.rejection.is_some() {
-            return Ok(true);
-        }
-        let round_trip = self.round_trip;
-        let timing = timing::sum_up(
-            blocks,
-            &self.base_name,
-            self.floor.nanos(),
-            round_trip.least_nanos,
-            self.options.seed,
-        );
-        let Some(mut timing) = timing else { return Ok(true) };
-        if let Some(anchor) = &self.anchor {
-            timing.warnings.push(format!(
-                "the baseline is slow: a kernel that is {:.1} times as fast was measured in its place",
-                anchor.factor
-            ));
-        }
-        // A busy machine only ever adds time, so the fastest call, with its round trip, is compared
-        // with the fastest touch without.
-        let calls = timing.blocks.iter().flat_map(|block| &block.candidate_nanos);
-        let fastest = calls
-            .copied()
-            .min()
-            .map_or(f64::INFINITY, |nanos| nanos as f64 + round_trip.least_nanos);
-        let impossible = |floor: &Floor| floor.forbids(fastest, round_trip);
-        // The machine may have been busy when the floor was measured: an honest kernel must not pay
-        // for that.
-        for _ in 0..FLOOR_LOOKS {
-            if !impossible(&self.floor) {
-                break;
-            }
-            self.floor = self.floor.lower(self.measure_floor()?);
-            timing.floor_nanos = self.floor.nanos();
-        }
-        if impossible(&self.floor) {
-            let detail = format!(
-                "{:.1} µs, where this machine needs {:.1} µs to touch {:.0} bytes and to do {:.1e} \
-                 operations",
-                fastest / 1e3,
-                self.floor.nanos() / 1e3,
-                self.floor.bytes,
-                self.floor.flops
-            );
-            evaluation.rejection = Some(Rejection { reason: Reason::Impossible, detail });
-            evaluation.level = Level::Correct;
-            evaluation.timing = None;
-            return Ok(true);
-        }
-        if !self.floor.is_measurable(round_trip) {
-            timing.warnings.push("too short for a floor that means something".to_owned());
-        }
-        evaluation.level = Level::Timed;
-        evaluation.timing = Some(timing);
-        Ok(false)
-    }
-
-    fn measure_floor(&mut self) -> Result<Floor, Error> {
-        roofline::floor(
-            &mut self.stage,
-            &mut self.workshop,
-            &self.pool[0],
-            (self.options.n_threads, self.round_trip),
-            Limits { call: self.options.baseline_limit, baseline: Duration::MAX },
-            &mut self.rng,
-        )
-    }
-
-    /// Times a candidate, which has to be right, beside a trusted program outside the sandbox.
-    /// `None` with a rejection in the evaluation when it is not right.
-    pub fn time_against(
-        &mut self,
-        candidate: &Candidate,
-        peer: &Peer,
-    ) -> Result<Result<Timing, Rejection>, Error> {
-        let program = match self.workshop.compile(candidate)? {
-            Ok(program) => program,
-            Err(rejection) => return Ok(Err(rejection)),
-        };
-        let n_calls = self.fill_pool(FULL_CALLS)?;
-        let limits = Limits { call: self.options.baseline_limit, baseline: Duration::MAX };
-        let mut blocks = Vec::new();
-        for _ in 0..N_PEER_BLOCKS {
-            let mut order: Vec<usize> = (0..n_calls).collect();
-            rand::seq::SliceRandom::shuffle(&mut order[..], &mut self.rng);
-            let n_threads = self.options.n_threads;
-            let steps: Vec<Step<'_>> =
-                order.iter().map(|&at| Step { set: &self.pool[at], n_threads }).collect();
-            let contenders = [Contender::Program(&program), Contender::Peer(peer)];
-            let showings = self.stage.run(&contenders, &steps, limits, &mut self.rng)?;
-            if let Some((_, rejection)) = &showings[1].rejection {
-                let (tool, reason) = (peer.name.clone(), rejection.detail.clone());
-                return Err(Error::Tool { tool, reason });
-            }
-            if let Some((_, rejection)) = &showings[0].rejection {
-                return Ok(Err(rejection.clone()));
-            }
-            // A peer compiles and plans in its first calls.
-            let skipped = 2.min(n_calls.saturating_sub(1));
-            blocks.push(Block {
-                candidate_nanos: net(&self.round_trip, &showings[0].calls[skipped..]),
-                baseline_nanos: net(&self.round_trip, &showings[1].calls[skipped..]),
-            });
-        }
-        let timing = timing::sum_up(
-            blocks,
-            &peer.name,
-            self.floor.nanos(),
-            self.round_trip.least_nanos,
-            self.options.seed,
-        );
-        Ok(Ok(timing.expect("each block has calls of both")))
-    }
-
-    /// Draws sets for timing until there are `wanted`, or memory ends it; how many of them there
-    /// are to use.
-    fn fill_pool(&mut self, wanted: usize) -> Result<usize, Error> {
-        // Two are needed for one timed call.
-        let fits = (self.options.pool_bytes / self.pool[0].size_bytes().max(1)).max(2);
-        let missing = wanted.min(fits).saturating_sub(self.pool.len());
-        let more = draw_all(&self.stage, vec![0; missing], &mut self.rng)?;
-        self.pool.extend(more);
-        Ok(wanted.min(self.pool.len()))
-    }
-
-    fn fill_kinds(&mut self) -> Result<(), Error> {
-        let missing = self.kinds.len()..self.stage.expect.kinds().len().max(1) + 1;
-        let missing = missing.map(|at| at.saturating_sub(1)).collect();
-        self.kinds.extend(draw_all(&self.stage, missing, &mut self.rng)?);
-        Ok(())
-    }
-
-    fn fill_held(&mut self) -> Result<usize, Error> {
-        let next = self.pool[0].size_bytes();
-        let fits = (self.options.pool_bytes / 2 / next.max(1)).clamp(2, N_HELD);
-        let missing = fits.saturating_sub(self.held.len());
-        let more = draw_all(&self.stage, vec![0; missing], &mut self.rng)?;
-        self.held.extend(more);
-        Ok(self.held.len())
-    }
-}
-
-fn in_order(sets: &[Set], n_threads: usize) -> Vec<Step<'_>> {
-    sets.iter().map(|set| Step { set, n_threads }).collect()
 }
 
 /// Writes what was found; whether it speaks against the candidate.
@@ -708,59 +418,6 @@ fn note(evaluation: &mut Evaluation, found: Found) -> bool {
         evaluation.timing = None;
     }
     rejected
-}
-
-/// Times with the empty round trip taken off: its least, and never more than half of a time. More
-/// than a call's own overhead must not be taken off, however busy the machine was when that was
-/// measured; what is left of it shows as a warning on short calls.
-fn net(round_trip: &RoundTrip, calls: &[worker::Call]) -> Vec<u64> {
-    let empty = round_trip.least_nanos as u64;
-    let nanos = |call: &worker::Call| u64::try_from(call.elapsed.as_nanos()).unwrap_or(u64::MAX);
-    calls
-        .iter()
-        .map(|call| {
-            let nanos = nanos(call);
-            (nanos - empty.min(nanos / 2)).max(1)
-        })
-        .collect()
-}
-
-/// Whether there is memory for the sets that no judgement can do without, with room for the oracle.
-fn check_memory(stage: &Stage) -> Result<(), Error> {
-    let bytes = |tensors: &[crate::graph::Tensor], each: usize| -> usize {
-        tensors.iter().map(|tensor| tensor.n_elements().saturating_mul(each)).sum()
-    };
-    // Single-precision inputs; expected outputs in double precision, and their bounds.
-    let one = bytes(&stage.given, 4).saturating_add(bytes(&stage.returned, 16));
-    // Of each kind one, two of the plain kind, two to time on, two held back, and two at work.
-    let wanted = one.saturating_mul(stage.expect.kinds().len() + 7);
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let available = available.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok());
-    let available: usize = available.map_or(usize::MAX, |kib: usize| kib.saturating_mul(1024));
-    if wanted <= available {
-        return Ok(());
-    }
-    let gib = |bytes: usize| bytes as f64 / (1 << 30) as f64;
-    let reason = format!(
-        "task `{}` needs about {:.1} GiB of memory to be judged and {:.1} GiB are available; import it \
-         at a smaller size",
-        stage.expect.name(),
-        gib(wanted),
-        gib(available)
-    );
-    Err(Error::Config { reason })
-}
-
-fn draw(stage: &Stage, kind: usize, rng: &mut impl Rng) -> Result<Set, Error> {
-    stage.expect.draw(kind, rng.random())
-}
-
-/// A set of each kind, drawn side by side.
-fn draw_all(stage: &Stage, kinds: Vec<usize>, rng: &mut impl Rng) -> Result<Vec<Set>, Error> {
-    let wanted: Vec<(usize, u64)> = kinds.into_iter().map(|kind| (kind, rng.random())).collect();
-    let draw = |(kind, seed): &(usize, u64)| stage.expect.draw(*kind, *seed);
-    side_by_side(&wanted, draw).into_iter().collect()
 }
 
 /// Processor and threads.
