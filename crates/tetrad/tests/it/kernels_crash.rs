@@ -1,5 +1,6 @@
 //! A search killed at random: the same command finishes it, and no attempt is lost, doubled or made
-//! otherwise. Candidates are judged by the scripted twin.
+//! otherwise. Candidates are judged by the scripted twin, and by the real judge, whose times scatter, so
+//! that only numbers can be compared.
 
 use std::path::Path;
 use std::time::Duration;
@@ -88,4 +89,65 @@ fn twenty_kills_of_a_search_lose_double_or_change_no_attempt() {
         }
         assert_eq!(story(disturbed.path()), expected);
     }
+}
+
+/// A small task for the real judge.
+const TASK: &str = r#"{"format": 1, "name": "small_relu", "summary": "the larger of each and zero",
+    "origin": {"source": "tests", "licence": "MIT OR Apache-2.0"},
+    "graph": {"inputs": [{"name": "x", "dtype": "f32", "shape": [64, 1024]}], "parameters": [],
+        "nodes": [{"op": "aten.relu.default", "arguments": {"self": {"tensor": "x"}},
+            "outputs": [{"name": "y", "dtype": "f32", "shape": [64, 1024]}]}], "outputs": ["y"]},
+    "variants": [], "generators": {"x": {"normal": {"mean": 0.0, "std": 1.0}}},
+    "policy": {"weights_static": false, "product_bound": false, "redundant": false, "notes": []}}"#;
+
+fn kill_real_searches(n_kills: usize) {
+    const N_EVALUATIONS: usize = 10;
+    let arguments: Vec<&str> =
+        "kernels search task.json --evaluations 10 --islands 2 --seed 7 --quiet"
+            .split(' ')
+            .filter(|part| !part.is_empty())
+            .collect();
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut killed = 0;
+    while killed < n_kills {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("task.json"), TASK).expect("writable");
+        while killed < n_kills && !finished(folder.path()) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let mut child = start(folder.path(), &arguments);
+            std::thread::sleep(Duration::from_millis(300 + state % 4000));
+            match child.try_wait().expect("a child to ask") {
+                None => killed += 1,
+                Some(status) => assert!(status.success(), "{status}"),
+            }
+            let _ = child.kill();
+            child.wait().expect("a child to wait for");
+        }
+        if !finished(folder.path()) {
+            let ran = tetrad(folder.path(), &arguments);
+            assert_eq!(ran.code, 0, "{ran:#?}");
+        }
+        // Each attempt was evaluated once, and the numbers have no gap.
+        assert_eq!(story(folder.path()).len(), N_EVALUATIONS);
+        let archive = Archive::open_existing(&folder.path().join("runs/kernels.sqlite"));
+        let archive = archive.expect("an archive");
+        let attempts = archive.attempts(&archive.searches().expect("readable")[0].key);
+        let mut numbers: Vec<u64> =
+            attempts.expect("readable").iter().map(|attempt| attempt.seq).collect();
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..N_EVALUATIONS as u64));
+    }
+}
+
+#[test]
+fn two_kills_of_a_search_with_the_real_judge_lose_or_double_no_attempt() {
+    kill_real_searches(2);
+}
+
+#[test]
+#[ignore = "needs: two minutes"]
+fn twenty_kills_of_a_search_with_the_real_judge_lose_or_double_no_attempt() {
+    kill_real_searches(20);
 }
