@@ -13,6 +13,9 @@ pub enum Error {
         /// How many it should have.
         expected: usize,
     },
+    /// An action that no body can follow.
+    #[error("an action holds a number that is not finite, or a rotation without direction")]
+    Action,
 }
 
 /// The crate's results.

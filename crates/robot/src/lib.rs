@@ -6,5 +6,10 @@
 
 pub mod error;
 pub mod interface;
+pub mod world;
+pub mod raster;
+pub mod language;
+pub mod tasks;
+pub mod experts;
 
 pub use error::{Error, Result};
