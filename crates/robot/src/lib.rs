@@ -11,5 +11,6 @@ pub mod raster;
 pub mod language;
 pub mod tasks;
 pub mod experts;
+pub mod collect;
 
 pub use error::{Error, Result};

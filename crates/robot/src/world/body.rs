@@ -46,8 +46,8 @@ pub fn cameras() -> [Camera; 3] {
 #[must_use]
 pub fn head_lens() -> Lens {
     Lens {
-        pose: look_at(Vec3::new(0.02, 0.0, 0.86), Vec3::new(0.455, 0.0, 0.0), Vec3::Z),
-        width_rads: 1.07,
+        pose: look_at(Vec3::new(-0.04, 0.0, 1.10), Vec3::new(0.455, 0.0, 0.0), Vec3::Z),
+        width_rads: 0.87,
     }
 }
 
@@ -55,7 +55,7 @@ pub fn head_lens() -> Lens {
 #[must_use]
 pub fn wrist_lens() -> Lens {
     Lens {
-        pose: look_at(Vec3::new(0.0, 0.0, 0.075), Vec3::new(0.19, 0.0, 0.005), Vec3::Z),
+        pose: look_at(Vec3::new(0.03, 0.0, 0.10), Vec3::new(0.24, 0.0, 0.01), Vec3::Z),
         width_rads: 1.25,
     }
 }
