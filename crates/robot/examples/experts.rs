@@ -84,20 +84,20 @@ fn attempt(
         }
         let mut targets = Vec::new();
         let mut done = 1.0_f32;
-        for (expert, driver) in experts.iter_mut().zip(&mut drivers) {
+        for (robot, (expert, driver)) in experts.iter_mut().zip(&mut drivers).enumerate() {
             let action = expert.act(&setup, &world);
             done = done.min(action[robot::interface::ACTION - 1]);
             targets.push(driver.targets(&action)?);
             if trace && tick % 20 == 0 {
                 let side = expert.side();
-                let tool = world.tool(0, side).translation;
+                let tool = world.tool(robot, side).translation;
                 let item = setup.item_pose(&world, 0).translation;
                 println!(
-                    "{tick} s{side} done {:.2} cmd {:.3?} tool {:.3?} gap {:.3} item {:.3?} drawer {:.3} door {:.3}",
+                    "{tick} r{robot} s{side} done {:.2} cmd {:.3?} tool {:.3?} gap {:.3} item {:.3?} drawer {:.3} door {:.3}",
                     action[20],
                     &action[side * 10..side * 10 + 3],
                     tool.to_array(),
-                    world.joints(0).openings[side] * 0.09,
+                    world.joints(robot).openings[side] * 0.09,
                     item.to_array(),
                     setup.drawer.map_or(0.0, |b| world.physics().joint(b).0),
                     setup.door.map_or(0.0, |b| world.physics().joint(b).0),

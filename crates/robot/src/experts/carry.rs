@@ -92,6 +92,11 @@ pub(super) fn to_fridge(view: &View, side: usize) -> Advice {
     advice
 }
 
+/// Whether the object is where it belongs.
+pub(super) fn is_at_place(view: &View) -> bool {
+    is_placed(view.setup, view.world)
+}
+
 /// Brings the object meant to a destination; `from` is the share of the task that is done before.
 fn transport(view: &View, side: usize, to: &Destination, from: f32) -> Advice {
     let tool = view.tool(side).translation;
@@ -102,7 +107,8 @@ fn transport(view: &View, side: usize, to: &Destination, from: f32) -> Advice {
     let share = |done: f32| from + (1.0 - from) * done;
     let gripped = view.grips(side, body);
     if to.reached {
-        let near = across(tool, item) < 0.06 && tool.z < item.z + 0.5 * sizes.height + 0.06;
+        let reach = if sizes.form == Form::Bar { 0.08 } else { 0.06 };
+        let near = across(tool, item) < reach && tool.z < item.z + 0.5 * sizes.height + 0.06;
         if near {
             let released = gap > sizes.width + 0.012 && !gripped;
             let low = if released { tool.z + 0.05 } else { tool.z };
@@ -123,7 +129,7 @@ fn transport(view: &View, side: usize, to: &Destination, from: f32) -> Advice {
 }
 
 /// Where the object is to be gripped.
-fn item_grip(view: &View) -> Vec3 {
+pub(super) fn item_grip(view: &View) -> Vec3 {
     let (item, sizes) = (view.item(), view.sizes());
     let mut grip = item.translation;
     grip.z += sizes.grip_height() - 0.5 * sizes.height;

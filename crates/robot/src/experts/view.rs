@@ -53,8 +53,19 @@ impl View<'_> {
 
     /// Whether both fingers of an arm touch a body.
     pub(super) fn grips(&self, side: usize, body: usize) -> bool {
-        let arm = &self.setup.robots[self.robot].arms[side];
+        self.grips_of(self.robot, side, body)
+    }
+
+    /// Whether both fingers of an arm of some robot touch a body.
+    pub(super) fn grips_of(&self, robot: usize, side: usize, body: usize) -> bool {
+        let arm = &self.setup.robots[robot].arms[side];
         arm.fingers.iter().all(|&finger| self.world.physics().touching(finger, body))
+    }
+
+    /// Whether a finger of an arm of some robot touches a body.
+    pub(super) fn touches_of(&self, robot: usize, side: usize, body: usize) -> bool {
+        let arm = &self.setup.robots[robot].arms[side];
+        arm.fingers.iter().any(|&finger| self.world.physics().touching(finger, body))
     }
 
     /// Whether the fingers have come to rest.

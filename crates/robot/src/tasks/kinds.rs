@@ -81,7 +81,7 @@ pub(super) fn item(kind: &Kind, colour: &Colour, rng: &mut ChaCha8Rng) -> Item {
     let mut draw = |[from, to]: [u16; 2]| f32::from(rng.random_range(from..=to)) * 1e-3;
     let width = draw(kind.width_mm);
     let height = if kind.height_mm == [0, 0] { width } else { draw(kind.height_mm) };
-    let mass = 0.04 + draw([0, 80]);
+    let mass = 0.04 + draw([0, if kind.form == Form::Bar { 30 } else { 80 }]);
     let rgb = shade(colour.rgb, rng);
     Item { form: kind.form, width, height, mass, rgb }
 }

@@ -46,8 +46,8 @@ pub fn cameras() -> [Camera; 3] {
 #[must_use]
 pub fn head_lens() -> Lens {
     Lens {
-        pose: look_at(Vec3::new(-0.04, 0.0, 1.10), Vec3::new(0.455, 0.0, 0.0), Vec3::Z),
-        width_rads: 0.87,
+        pose: look_at(Vec3::new(-0.04, 0.0, 1.10), Vec3::new(0.48, 0.0, 0.0), Vec3::Z),
+        width_rads: 0.92,
     }
 }
 
