@@ -183,7 +183,7 @@ fn add_arm(scene: &mut Scene, prefix: &str, base: Pose3, side: f32, rgb: [u8; 3]
                 motor: Some(Motor {
                     stiffness: 20_000.0,
                     damping: 280.0,
-                    max_force: 15.0,
+                    max_force: 10.0,
                     armature: 0.3,
                 }),
             }),

@@ -48,6 +48,9 @@ impl Rapier {
             // Things here are decimetres: the engine's tolerances are meant for metres.
             length_unit: 0.1,
             normalized_prediction_distance: 0.05,
+            // Soft contacts let fingers sink millimetres into what they hold.
+            contact_softness: rp::SpringCoefficients::new(150.0, 10.0),
+            static_contact_softness: rp::SpringCoefficients::new(150.0, 10.0),
             // Recycled contacts report touches that are no more.
             contact_recycling: false,
             ..Default::default()
