@@ -65,6 +65,11 @@ fn attempt(
     if folder.is_some() {
         println!("{:?}", setup.instructions);
     }
+    if std::env::var("ITEMS").is_ok() {
+        for item in &setup.items {
+            println!("{} {:?}", item.name, item.item);
+        }
+    }
     let trace = std::env::var("TRACE").is_ok();
     for tick in 0..limit {
         if tick % u64::from(TICKS_PER_FRAME) == 0 && folder.is_some() {
@@ -93,12 +98,13 @@ fn attempt(
                 let tool = world.tool(robot, side).translation;
                 let item = setup.item_pose(&world, 0).translation;
                 println!(
-                    "{tick} r{robot} s{side} done {:.2} cmd {:.3?} tool {:.3?} gap {:.3} item {:.3?} drawer {:.3} door {:.3}",
+                    "{tick} r{robot} s{side} done {:.2} cmd {:.3?} tool {:.3?} gap {:.3} item {:.3?} turning {:.2?} drawer {:.3} door {:.3}",
                     action[20],
                     &action[side * 10..side * 10 + 3],
                     tool.to_array(),
                     world.joints(robot).openings[side] * 0.09,
                     item.to_array(),
+                    world.physics().velocity(setup.target().body).1.to_array(),
                     setup.drawer.map_or(0.0, |b| world.physics().joint(b).0),
                     setup.door.map_or(0.0, |b| world.physics().joint(b).0),
                 );

@@ -21,6 +21,8 @@ struct Destination {
     at: Vec3,
     /// Height of its lower side on the way.
     carry: f32,
+    /// Height of its lower side below which it only goes up.
+    clear: f32,
     /// Whether it is there.
     reached: bool,
 }
@@ -29,7 +31,7 @@ pub(super) fn to_place(view: &View, side: usize) -> Advice {
     let place = view.place();
     let at = Vec3::new(place.x, place.y, view.setup.goal().place.floor());
     let reached = is_placed(view.setup, view.world);
-    transport(view, side, &Destination { at, carry: CARRY, reached }, 0.0)
+    transport(view, side, &Destination { at, carry: CARRY, clear: 0.06, reached }, 0.0)
 }
 
 pub(super) fn to_drawer(view: &View, side: usize) -> Advice {
@@ -43,7 +45,7 @@ pub(super) fn to_drawer(view: &View, side: usize) -> Advice {
     }
     // The middle of what is out of the shell.
     let at = Vec3::new(FRONT - 0.012 - 0.5 * open + 0.012, DRAWER_Y, 0.02);
-    let destination = Destination { at, carry: 0.14, reached };
+    let destination = Destination { at, carry: 0.145, clear: 0.125, reached };
     transport(view, side, &destination, 0.4)
 }
 
@@ -66,7 +68,7 @@ pub(super) fn to_fridge(view: &View, side: usize) -> Advice {
         let entry = FRONT - 0.13;
         let x = entry + (inside.x - entry) * aligned;
         let at = Vec3::new(x, inside.y, inside.z);
-        advice = transport(view, side, &Destination { at, carry: 0.085, reached }, 0.4);
+        advice = transport(view, side, &Destination { at, carry: 0.085, clear: 0.05, reached }, 0.4);
         if item.x < FRONT - 0.06 {
             // Not down before it is inside.
             advice.goal.opening = 0.0;
@@ -74,7 +76,7 @@ pub(super) fn to_fridge(view: &View, side: usize) -> Advice {
             advice.goal.at.z = advice.goal.at.z.max(0.085 + lift);
         }
     } else {
-        advice = transport(view, side, &Destination { at: inside, carry: 0.085, reached }, 0.4);
+        advice = transport(view, side, &Destination { at: inside, carry: 0.085, clear: 0.05, reached }, 0.4);
         let in_fridge = tool.x > FRONT - 0.09 && tool.y > 0.24 && tool.z < 0.30;
         if reached && in_fridge && view.gap(side) > view.sizes().width + 0.012 {
             advice.goal = Goal {
@@ -182,7 +184,7 @@ fn carry(view: &View, side: usize, to: &Destination, from: f32) -> Advice {
         return Advice { goal, done: share(0.82) };
     }
     let height = to.at.z + 0.008 + (to.carry - to.at.z).max(0.0) * ramp(off, 0.008, 0.06);
-    let free = if off > 0.06 { ramp(lower, 0.004, 0.05) } else { 1.0 };
+    let free = if off > 0.06 { ramp(lower, 0.3 * to.clear, to.clear) } else { 1.0 };
     let along = (to.at - item) * free;
     let at = Vec3::new(tool.x + along.x, tool.y + along.y, height + lift);
     let speed = if off < 0.05 { 0.32 } else { SPEED };

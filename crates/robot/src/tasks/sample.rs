@@ -96,7 +96,7 @@ impl Draw {
         for idx in 0..n_items {
             let is_target = idx == 0;
             let (kind, colour) = self.kind_and_colour(is_target);
-            let at = self.position([0.26, 0.46], [-0.19, 0.21], is_target);
+            let at = self.position([0.26, 0.45], [-0.17, 0.20], is_target);
             self.item(&kind, &colour, at, 0.26);
         }
         let mut goal = self.rng.random_range(0..2);

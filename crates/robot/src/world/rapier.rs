@@ -15,7 +15,7 @@ use super::scene::{Axis, Body, Geom, Group, Joint, Scene, Shape};
 const TOUCH: f32 = 5e-4;
 
 /// Damping of turns of loose bodies in 1/s, in place of rolling resistance.
-const ROLLING: f32 = 2.0;
+const ROLLING: f32 = 8.0;
 
 /// A scene in motion.
 pub struct Rapier {
