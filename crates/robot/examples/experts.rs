@@ -1,21 +1,23 @@
-//! How often experts succeed: `experts [task|all] [n] [first seed] [pictures folder]`.
+//! How often experts succeed: `experts [task|all] [n] [first seed] [disturbance] [pictures folder]`.
+//! With `NOVEL` set scenes hold what training never shows, with `TRACE` every tenth of a second is printed.
 #![allow(clippy::print_stdout, reason = "a development tool that reports")]
 
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use robot::experts::Expert;
-use robot::interface::TICKS_PER_FRAME;
-use robot::tasks::{Judge, Setup, Task, Variation};
-use robot::world::{Driver, picture_buffers};
+use robot::collect::demonstrate;
+use robot::tasks::{Setup, Task, Variation};
+use robot::world::body::cameras;
+use robot::world::{Vec3, World};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let word = args.first().map_or("all", String::as_str);
     let n: u64 = args.get(1).map_or(Ok(20), |text| text.parse())?;
     let first: u64 = args.get(2).map_or(Ok(0), |text| text.parse())?;
-    let folder = args.get(3).map(Path::new);
+    let disturbance: f32 = args.get(3).map_or(Ok(0.0), |text| text.parse())?;
+    let folder = args.get(4).map(Path::new);
     let novel = std::env::var("NOVEL").is_ok();
     let variation = if novel { Variation::NOVEL } else { Variation::TRAIN };
     let tasks: Vec<Task> =
@@ -25,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for seed in first..first + n {
             let start = Instant::now();
             let folder = folder.filter(|_| seed == first);
-            let (done, n_ticks) = attempt(task, seed, variation, folder)?;
+            let (done, n_ticks) = attempt(task, seed, variation, disturbance, folder)?;
             secs += start.elapsed().as_secs_f64();
             ticks += n_ticks;
             if done {
@@ -52,74 +54,58 @@ fn attempt(
     task: Task,
     seed: u64,
     variation: Variation,
+    disturbance: f32,
     folder: Option<&Path>,
 ) -> Result<(bool, u64), Box<dyn std::error::Error>> {
     let setup = Setup::new(task, seed, variation);
-    let mut world = setup.world();
-    let n = world.n_robots();
-    let mut experts: Vec<Expert> = (0..n).map(|robot| Expert::new(&setup, &world, robot)).collect();
-    let mut drivers: Vec<Driver> = (0..n).map(|robot| Driver::new(world.joints(robot))).collect();
-    let mut judge = Judge::default();
-    let mut pictures = picture_buffers();
-    let limit = (task.limit_secs() * 200.0) as u64;
     if folder.is_some() {
         println!("{:?}", setup.instructions);
-    }
-    if std::env::var("ITEMS").is_ok() {
         for item in &setup.items {
             println!("{} {:?}", item.name, item.item);
         }
     }
     let trace = std::env::var("TRACE").is_ok();
-    for tick in 0..limit {
-        if tick % u64::from(TICKS_PER_FRAME) == 0 && folder.is_some() {
-            world.look(0, &mut pictures);
-        }
-        if let Some(folder) = folder.filter(|_| tick % 100 == 0) {
-            for (name, (w, h), rgb) in [
-                ("head", (128, 96), &pictures[0]),
-                ("left", (64, 64), &pictures[1]),
-                ("right", (64, 64), &pictures[2]),
-            ] {
-                png(&folder.join(format!("{tick:05}-{name}.png")), w, h, rgb)?;
+    let (mut tick, mut failure) = (0_u64, Ok(()));
+    let outcome = demonstrate(&setup, disturbance, &mut |seen| {
+        if let (Some(folder), Some(pictures)) = (folder, seen.pictures) {
+            if tick % 96 == 0 && failure.is_ok() {
+                failure = show(folder, tick, &pictures[0], seen.world);
             }
-            let eye = glam(-0.5, -0.9, 0.95);
-            let photo = world.photograph(eye, glam(0.5, 0.0, 0.05), 480, 360);
-            png(&folder.join(format!("{tick:05}-photo.png")), 480, 360, &photo)?;
         }
-        let mut targets = Vec::new();
-        let mut done = 1.0_f32;
-        for (robot, (expert, driver)) in experts.iter_mut().zip(&mut drivers).enumerate() {
-            let action = expert.act(&setup, &world);
-            done = done.min(action[robot::interface::ACTION - 1]);
-            targets.push(driver.targets(&action)?);
-            if trace && tick % 20 == 0 {
-                let side = expert.side();
-                let tool = world.tool(robot, side).translation;
-                let item = setup.item_pose(&world, 0).translation;
+        if trace && tick % 20 == 0 {
+            let physics = seen.world.physics();
+            let joint = |body: Option<usize>| body.map_or(0.0, |body| physics.joint(body).0);
+            let (drawer, door) = (joint(setup.drawer), joint(setup.door));
+            let item = setup.item_pose(seen.world, setup.target).translation;
+            for (robot, (state, action)) in seen.states.iter().zip(seen.actions).enumerate() {
                 println!(
-                    "{tick} r{robot} s{side} done {:.2} cmd {:.3?} tool {:.3?} gap {:.3} item {:.3?} turning {:.2?} drawer {:.3} door {:.3}",
+                    "{tick} robot {robot} {:.2} left {:.3?} {:.3?} right {:.3?} {:.3?} item {:.3?} drawer {drawer:.3} door {door:.3}",
                     action[20],
-                    &action[side * 10..side * 10 + 3],
-                    tool.to_array(),
-                    world.joints(robot).openings[side] * 0.09,
-                    item.to_array(),
-                    world.physics().velocity(setup.target().body).1.to_array(),
-                    setup.drawer.map_or(0.0, |b| world.physics().joint(b).0),
-                    setup.door.map_or(0.0, |b| world.physics().joint(b).0),
+                    at(&state[..10]),
+                    at(&action[..10]),
+                    at(&state[10..20]),
+                    at(&action[10..20]),
+                    item.to_array()
                 );
             }
         }
-        world.step(&targets);
-        if judge.watch(&setup, &world) && done >= 1.0 {
-            return Ok((true, tick));
-        }
-    }
-    Ok((false, limit))
+        tick += 1;
+    });
+    failure?;
+    Ok((outcome.success, u64::from(outcome.n_ticks)))
 }
 
-fn glam(x: f32, y: f32, z: f32) -> robot::world::Vec3 {
-    robot::world::Vec3::new(x, y, z)
+fn at(wrist: &[f32]) -> [f32; 4] {
+    [wrist[0], wrist[1], wrist[2], wrist[9]]
+}
+
+fn show(folder: &Path, tick: u64, pictures: &[Vec<u8>; 3], world: &World) -> std::io::Result<()> {
+    for (camera, rgb) in cameras().iter().zip(pictures) {
+        let path = folder.join(format!("{tick:05}-{}.png", camera.name));
+        png(&path, camera.width as u32, camera.height as u32, rgb)?;
+    }
+    let (eye, target) = (Vec3::new(-0.5, -0.9, 0.95), Vec3::new(0.5, 0.0, 0.05));
+    png(&folder.join(format!("{tick:05}-photo.png")), 480, 360, &world.photograph(eye, target, 480, 360))
 }
 
 /// A picture without any compression worth the name.

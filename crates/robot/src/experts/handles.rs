@@ -16,7 +16,7 @@ pub(super) const DRAWER_PULLED: f32 = 0.152;
 /// The door is pulled to here before it is let go, in radians.
 pub(super) const DOOR_PULLED: f32 = 1.28;
 /// The opening with which fingers come down over a handle.
-const OPEN: f32 = 0.5;
+const OPEN: f32 = 0.44;
 /// The fingers hold a handle when the gap is below this, in metres.
 const HELD: f32 = 0.028;
 /// Height above a handle at which the tool comes.
@@ -71,14 +71,16 @@ pub(super) fn close_drawer(view: &View, side: usize) -> Advice {
 pub(super) fn open_fridge(view: &View, side: usize) -> Advice {
     let angle = view.door();
     let next = door_handle((angle + 0.30).min(1.40));
-    let grasp = Grasp { handle: door_handle(angle), yaw: 0.0, body: view.setup.door };
+    // The fingers stay along the door, where there is room.
+    let grasp = Grasp { handle: door_handle(angle), yaw: -angle, body: view.setup.door };
     grasp.work(view, side, angle > DOOR_PULLED, next, angle / 1.3)
 }
 
 pub(super) fn close_fridge(view: &View, side: usize) -> Advice {
     let angle = view.door();
     let next = door_handle((angle - 0.30).max(-0.06));
-    let grasp = Grasp { handle: door_handle(angle), yaw: 0.0, body: view.setup.door };
+    // The fingers stay along the door, where there is room.
+    let grasp = Grasp { handle: door_handle(angle), yaw: -angle, body: view.setup.door };
     grasp.work(view, side, angle < 0.03, next, 1.0 - angle / 1.3)
 }
 
@@ -112,7 +114,7 @@ impl Grasp {
             let done = 0.4 + 0.4 * way.clamp(0.0, 1.0);
             return Advice { goal: goal(next, 0.0, PULL), done };
         }
-        let closing = gap < 0.04;
+        let closing = gap < 0.036;
         let there = if closing { off < 0.02 && below < 0.02 } else { off < 0.007 && below < 0.008 };
         if there {
             return Advice { goal: goal(self.handle, 0.0, 0.2), done: 0.36 };
