@@ -119,7 +119,8 @@ impl Grasp {
         if there {
             return Advice { goal: goal(self.handle, 0.0, 0.2), done: 0.36 };
         }
-        let hover = HOVER * ramp(off, 0.006, 0.05);
+        // Steep, because fingers must not come down on what the handle is fixed to.
+        let hover = HOVER * ramp(off, 0.006, 0.026);
         let mut at = self.handle + Vec3::new(0.0, 0.0, hover);
         if tool.z < self.handle.z + 0.05 && off > 0.05 {
             let free = ramp(tool.z - self.handle.z, 0.0, 0.05);

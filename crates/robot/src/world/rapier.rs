@@ -99,7 +99,10 @@ impl Rapier {
             if fixed { builder } else { builder.additional_mass_properties(mass_of(body)) };
         let handle = self.bodies.insert(builder);
         let (memberships, filter) = groups(body.group);
-        for geom in body.geoms.iter().filter(|geom| geom.solid) {
+        let solid = body.geoms.iter().filter(|geom| geom.solid);
+        let feet: Vec<Geom> =
+            if free { solid.clone().filter_map(foot_of).collect() } else { Vec::new() };
+        for geom in solid.chain(&feet) {
             let collider = rp::ColliderBuilder::new(shape_of(geom))
                 .position(pose_of(geom))
                 .density(0.0)
@@ -297,6 +300,13 @@ fn pose_of(geom: &Geom) -> Pose3 {
         }
         Shape::Cuboid(_) | Shape::Ball(_) => geom.pose,
     }
+}
+
+/// A square foot for a cylinder, a hair longer than it: on its round rim alone it would rock for ever.
+fn foot_of(geom: &Geom) -> Option<Geom> {
+    let Shape::Cylinder(radius, half) = geom.shape else { return None };
+    let side = 0.68 * radius;
+    Some(Geom { shape: Shape::Cuboid(Vec3::new(side, side, half + 3e-4)), ..geom.clone() })
 }
 
 fn shape_of(geom: &Geom) -> rp::SharedShape {
