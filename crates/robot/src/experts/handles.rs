@@ -55,7 +55,7 @@ fn is_on(view: &View, side: usize, handle: Vec3) -> bool {
 
 pub(super) fn open_drawer(view: &View, side: usize) -> Advice {
     let open = view.drawer();
-    let next = drawer_handle(0.172);
+    let next = drawer_handle((open + 0.04).min(0.172));
     let finished = open > DRAWER_PULLED;
     let grasp = Grasp { handle: drawer_handle(open), yaw: DRAWER_YAW, body: view.setup.drawer };
     grasp.work(view, side, finished, next, open / 0.16)
@@ -63,7 +63,7 @@ pub(super) fn open_drawer(view: &View, side: usize) -> Advice {
 
 pub(super) fn close_drawer(view: &View, side: usize) -> Advice {
     let open = view.drawer();
-    let next = drawer_handle(-0.012);
+    let next = drawer_handle((open - 0.04).max(-0.012));
     let grasp = Grasp { handle: drawer_handle(open), yaw: DRAWER_YAW, body: view.setup.drawer };
     grasp.work(view, side, open < 0.006, next, 1.0 - open / 0.16)
 }
@@ -110,12 +110,13 @@ impl Grasp {
         let off = across(tool, self.handle) + 0.04 * (view.yaw(side) - self.yaw).abs();
         let below = (tool.z - self.handle.z).abs();
         let held = self.body.is_some_and(|body| view.grips(side, body));
-        if held && gap < HELD && below < 0.03 {
+        if held && gap < HELD && gap > 0.009 && below < 0.03 {
             let done = 0.4 + 0.4 * way.clamp(0.0, 1.0);
             return Advice { goal: goal(next, 0.0, PULL), done };
         }
-        let closing = gap < 0.036;
-        let there = if closing { off < 0.02 && below < 0.02 } else { off < 0.007 && below < 0.008 };
+        // Fingers that met nothing open again.
+        let closing = gap < 0.036 && gap > 0.009;
+        let there = if closing { off < 0.02 && below < 0.013 } else { off < 0.007 && below < 0.008 };
         if there {
             return Advice { goal: goal(self.handle, 0.0, 0.2), done: 0.36 };
         }
