@@ -13,10 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let number = |at: usize, default: u64| args.get(at).map_or(Ok(default), |text| text.parse());
     let config = CollectConfig {
         folder: folder.into(),
-        tasks: Task::ALL
-            .into_iter()
-            .filter(|task| word == "all" || task.name() == word)
-            .collect(),
+        tasks: Task::ALL.into_iter().filter(|task| word == "all" || task.name() == word).collect(),
         first_seed: number(3, 0)?,
         n_seeds: number(2, 10)?,
         variation: Variation::TRAIN,

@@ -67,10 +67,11 @@ fn attempt(
     let trace = std::env::var("TRACE").is_ok();
     let (mut tick, mut failure) = (0_u64, Ok(()));
     let outcome = demonstrate(&setup, disturbance, &mut |seen| {
-        if let (Some(folder), Some(pictures)) = (folder, seen.pictures) {
-            if tick % 96 == 0 && failure.is_ok() {
-                failure = show(folder, tick, &pictures[0], seen.world);
-            }
+        if let (Some(folder), Some(pictures)) = (folder, seen.pictures)
+            && tick % 96 == 0
+            && failure.is_ok()
+        {
+            failure = show(folder, tick, &pictures[0], seen.world);
         }
         if trace && tick % 20 == 0 {
             let physics = seen.world.physics();
@@ -105,7 +106,12 @@ fn show(folder: &Path, tick: u64, pictures: &[Vec<u8>; 3], world: &World) -> std
         png(&path, camera.width as u32, camera.height as u32, rgb)?;
     }
     let (eye, target) = (Vec3::new(-0.5, -0.9, 0.95), Vec3::new(0.5, 0.0, 0.05));
-    png(&folder.join(format!("{tick:05}-photo.png")), 480, 360, &world.photograph(eye, target, 480, 360))
+    png(
+        &folder.join(format!("{tick:05}-photo.png")),
+        480,
+        360,
+        &world.photograph(eye, target, 480, 360),
+    )
 }
 
 /// A picture without any compression worth the name.
@@ -117,8 +123,7 @@ fn png(path: &Path, width: u32, height: u32, rgb: &[u8]) -> std::io::Result<()> 
     header.extend(width.to_be_bytes());
     header.extend(height.to_be_bytes());
     header.extend([8, 2, 0, 0, 0]);
-    let mut packed =
-        flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
     for row in rgb.chunks_exact(width as usize * 3) {
         packed.write_all(&[0])?;
         packed.write_all(row)?;

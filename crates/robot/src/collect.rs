@@ -5,13 +5,17 @@
 //! goes on where it was interrupted: what is there and whole is kept. Episodes are independent of each
 //! other and of the number of threads.
 
+mod attempt;
 mod demonstrate;
 mod episode;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+pub use attempt::{Seen, attempt};
 pub use demonstrate::{Outcome, Tick, demonstrate};
 pub use episode::{Episode, EpisodeWriter, Header};
 

@@ -107,6 +107,24 @@ impl Expert {
         }
     }
 
+    /// Takes an action that something else chose, and that is being executed, for its own last command:
+    /// the next [`Expert::act`] then says what to do from there.
+    pub fn follow(&mut self, action: &[f32; ACTION]) {
+        for (command, values) in self.commands.iter_mut().zip(action.chunks_exact(WRIST)) {
+            let values = values.try_into().unwrap_or(&[f32::NAN; WRIST]);
+            let Some((pose, opening)) = wrist::decode(values) else { continue };
+            let x = Mat3::from_quat(pose.rotation).x_axis;
+            let yaw = libm::atan2f(x.y, x.x);
+            // Actions of a policy jitter: their speed is a mean over some ticks.
+            let velocity = (pose.translation - command.at) / STEP_SECS;
+            command.velocity = command.velocity.lerp(velocity, 0.2).clamp_length_max(SPEED);
+            let yaw_speed = (yaw - command.yaw) / STEP_SECS;
+            let mixed = command.yaw_speed + 0.2 * (yaw_speed - command.yaw_speed);
+            command.yaw_speed = mixed.clamp(-TURN, TURN);
+            (command.at, command.yaw, command.opening) = (pose.translation, yaw, opening);
+        }
+    }
+
     /// Moves the commands of both arms by this much, as a disturbance does.
     pub fn disturb(&mut self, by: [Vec3; ARMS]) {
         for (command, by) in self.commands.iter_mut().zip(by) {

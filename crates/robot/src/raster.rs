@@ -41,11 +41,7 @@ impl Models {
         };
         let bodies =
             scene.bodies.iter().map(|body| body.geoms.iter().map(model).collect()).collect();
-        Self {
-            bodies,
-            sun: Vec3::new(-0.35, 0.25, 0.9).normalize(),
-            background: [118, 124, 130],
-        }
+        Self { bodies, sun: Vec3::new(-0.35, 0.25, 0.9).normalize(), background: [118, 124, 130] }
     }
 }
 
@@ -182,7 +178,14 @@ impl Raster {
         clippy::cast_sign_loss,
         reason = "columns and rows are small and clamped to the picture"
     )]
-    fn fill(&mut self, [a, b, c]: [Vec3; 3], rgb: [u8; 3], body: usize, width: usize, height: usize) {
+    fn fill(
+        &mut self,
+        [a, b, c]: [Vec3; 3],
+        rgb: [u8; 3],
+        body: usize,
+        width: usize,
+        height: usize,
+    ) {
         let area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
         if area.abs() < 1e-9 {
             return;

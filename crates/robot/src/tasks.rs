@@ -8,6 +8,8 @@ pub mod judge;
 pub mod kinds;
 mod phrases;
 mod sample;
+#[cfg(test)]
+mod tests;
 
 use rapier3d::glamx::{Pose3, Vec3};
 

@@ -15,6 +15,9 @@ pub mod scene;
 pub mod stage;
 pub mod wrist;
 
+#[cfg(test)]
+mod tests;
+
 pub use rapier3d::glamx::{Pose3, Quat, Vec3};
 
 pub use arm::Arm;
@@ -190,8 +193,7 @@ impl World {
     /// A picture of the whole world from `eye` towards `target`, for people.
     #[must_use]
     pub fn photograph(&self, eye: Vec3, target: Vec3, width: usize, height: usize) -> Vec<u8> {
-        let poses: Vec<Pose3> =
-            (0..self.poses.len()).map(|body| self.physics.pose(body)).collect();
+        let poses: Vec<Pose3> = (0..self.poses.len()).map(|body| self.physics.pose(body)).collect();
         let mut raster = Raster::new(width, height, 2);
         raster.draw(&self.models, &poses, &body::look_at(eye, target, Vec3::Z), 0.9);
         let mut rgb = vec![0; width * height * 3];

@@ -39,11 +39,7 @@ const MEMORY_SECS: f32 = 0.25;
 /// Lets experts do the task of a setup, from the same beginning always the same way. Random pushes of
 /// about `disturbance` metres per second lead the commands astray; the actions shown are what experts
 /// answer, not the pushes.
-pub fn demonstrate(
-    setup: &Setup,
-    disturbance: f32,
-    observer: &mut dyn FnMut(Tick),
-) -> Outcome {
+pub fn demonstrate(setup: &Setup, disturbance: f32, observer: &mut dyn FnMut(Tick)) -> Outcome {
     let mut world = setup.world();
     let n_robots = world.n_robots();
     let mut experts: Vec<Expert> =

@@ -113,12 +113,8 @@ impl EpisodeWriter {
     pub fn finish(self, path: &Path) -> Result<()> {
         let header = serde_json::to_vec(&self.header)
             .map_err(|error| Error::file(path, std::io::Error::other(error)))?;
-        let numbers: Vec<u8> = self
-            .states
-            .iter()
-            .chain(&self.actions)
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
+        let numbers: Vec<u8> =
+            self.states.iter().chain(&self.actions).flat_map(|value| value.to_le_bytes()).collect();
         let numbers = pack([numbers.as_slice()]);
         let mut file = Vec::new();
         file.extend(MAGIC);

@@ -68,7 +68,8 @@ pub(super) fn to_fridge(view: &View, side: usize) -> Advice {
         let entry = FRONT - 0.13;
         let x = entry + (inside.x - entry) * aligned;
         let at = Vec3::new(x, inside.y, inside.z);
-        advice = transport(view, side, &Destination { at, carry: 0.085, clear: 0.05, reached }, 0.4);
+        advice =
+            transport(view, side, &Destination { at, carry: 0.085, clear: 0.05, reached }, 0.4);
         if item.x < FRONT - 0.06 {
             // Not down before it is inside.
             advice.goal.opening = 0.0;
@@ -76,7 +77,12 @@ pub(super) fn to_fridge(view: &View, side: usize) -> Advice {
             advice.goal.at.z = advice.goal.at.z.max(0.085 + lift);
         }
     } else {
-        advice = transport(view, side, &Destination { at: inside, carry: 0.085, clear: 0.05, reached }, 0.4);
+        advice = transport(
+            view,
+            side,
+            &Destination { at: inside, carry: 0.085, clear: 0.05, reached },
+            0.4,
+        );
         let in_fridge = tool.x > FRONT - 0.09 && tool.y > 0.24 && tool.z < 0.30;
         if reached && in_fridge && view.gap(side) > view.sizes().width + 0.012 {
             advice.goal = Goal {

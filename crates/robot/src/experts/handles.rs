@@ -31,10 +31,8 @@ fn drawer_handle(open: f32) -> Vec3 {
 }
 
 fn door_handle(angle: f32) -> Vec3 {
-    let hinge = Pose3::from_parts(
-        Vec3::new(HINGE[0], HINGE[1], 0.0),
-        Quat::from_rotation_z(-angle),
-    );
+    let hinge =
+        Pose3::from_parts(Vec3::new(HINGE[0], HINGE[1], 0.0), Quat::from_rotation_z(-angle));
     hinge * Vec3::new(-STANDOFF, -DOOR_HANDLE, DOOR_HANDLE_TOP - 0.018)
 }
 
@@ -116,7 +114,8 @@ impl Grasp {
         }
         // Fingers that met nothing open again.
         let closing = gap < 0.036 && gap > 0.009;
-        let there = if closing { off < 0.02 && below < 0.013 } else { off < 0.007 && below < 0.008 };
+        let there =
+            if closing { off < 0.02 && below < 0.013 } else { off < 0.007 && below < 0.008 };
         if there {
             return Advice { goal: goal(self.handle, 0.0, 0.2), done: 0.36 };
         }

@@ -77,8 +77,7 @@ pub(super) fn receive(view: &View, side: usize) -> Advice {
         return advice;
     }
     if presented {
-        let mut advice =
-            carry::reach(view, side, 0.0, carry::item_grip(view), view.sizes().width);
+        let mut advice = carry::reach(view, side, 0.0, carry::item_grip(view), view.sizes().width);
         advice.done = 0.1 + 0.8 * advice.done;
         return advice;
     }

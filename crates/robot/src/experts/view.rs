@@ -33,7 +33,7 @@ impl View<'_> {
 
     /// The object that is meant.
     pub(super) fn item(&self) -> Pose3 {
-        self.from_world(self.setup.item_pose(self.world, self.setup.target))
+        self.in_my_frame(self.setup.item_pose(self.world, self.setup.target))
     }
 
     /// Its sizes.
@@ -42,13 +42,13 @@ impl View<'_> {
     }
 
     /// A pose in this robot's frame.
-    pub(super) fn from_world(&self, pose: Pose3) -> Pose3 {
+    pub(super) fn in_my_frame(&self, pose: Pose3) -> Pose3 {
         self.setup.robots[self.robot].base.inverse() * pose
     }
 
     /// The place that is meant, at the table's top.
     pub(super) fn place(&self) -> Vec3 {
-        self.from_world(Pose3::from_translation(self.setup.goal().at)).translation
+        self.in_my_frame(Pose3::from_translation(self.setup.goal().at)).translation
     }
 
     /// Whether both fingers of an arm touch a body.

@@ -96,11 +96,8 @@ mod tests {
 
     #[test]
     fn every_triangle_looks_outwards() {
-        let shapes = [
-            Shape::Cuboid(Vec3::new(1.0, 2.0, 3.0)),
-            Shape::Cylinder(1.0, 2.0),
-            Shape::Ball(1.5),
-        ];
+        let shapes =
+            [Shape::Cuboid(Vec3::new(1.0, 2.0, 3.0)), Shape::Cylinder(1.0, 2.0), Shape::Ball(1.5)];
         for shape in shapes {
             let mesh = Mesh::of(&shape);
             for triangle in &mesh.triangles {

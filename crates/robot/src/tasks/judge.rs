@@ -110,9 +110,10 @@ fn is_let_go(setup: &Setup, world: &World) -> bool {
 fn given(setup: &Setup, world: &World) -> bool {
     let body = setup.target().body;
     let touch = |robot: usize| {
-        setup.robots[robot].arms.iter().any(|arm| {
-            arm.fingers.iter().all(|&finger| world.physics().touching(finger, body))
-        })
+        setup.robots[robot]
+            .arms
+            .iter()
+            .any(|arm| arm.fingers.iter().all(|&finger| world.physics().touching(finger, body)))
     };
     target_at(setup, world).z > 0.08 && touch(1) && !touch(0)
 }

@@ -80,7 +80,10 @@ impl Phrases {
                     "give the {o} to the other robot",
                     "pass the {o} over to the robot opposite",
                 ],
-                novel: &["please get the {o} over to the other robot", "bring the other robot the {o}"],
+                novel: &[
+                    "please get the {o} over to the other robot",
+                    "bring the other robot the {o}",
+                ],
             },
             (Task::Handover, _) => Self {
                 shown: &[

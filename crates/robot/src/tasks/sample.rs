@@ -86,6 +86,8 @@ impl Draw {
         let drawer = add_drawer(&mut self.scene, drawer_open.min(DRAWER_TRAVEL), wood);
         let enamel = shade([214, 218, 222], &mut self.rng);
         let door = add_fridge(&mut self.scene, door_open.min(DOOR_TRAVEL), enamel);
+        // The object meant chooses first, so that its colour is always to be had.
+        let meant = self.kind_and_colour(true);
         let mut kinds = Place::ALL.to_vec();
         kinds.shuffle(&mut self.rng);
         for (place, y) in kinds.into_iter().zip([0.105, -0.105]) {
@@ -95,7 +97,7 @@ impl Draw {
         let n_items = 3;
         for idx in 0..n_items {
             let is_target = idx == 0;
-            let (kind, colour) = self.kind_and_colour(is_target);
+            let (kind, colour) = if is_target { meant } else { self.kind_and_colour(false) };
             let at = self.position([0.26, 0.45], [-0.17, 0.20], is_target);
             self.item(&kind, &colour, at, 0.26);
         }
@@ -110,12 +112,15 @@ impl Draw {
 
     /// Two robots opposite: bars before the giver, places before the receiver.
     fn handover(mut self, seed: u64) -> Setup {
-        let opposite =
-            Pose3::from_parts(Vec3::new(OPPOSITE, 0.0, 0.0), Quat::from_rotation_z(std::f32::consts::PI));
+        let opposite = Pose3::from_parts(
+            Vec3::new(OPPOSITE, 0.0, 0.0),
+            Quat::from_rotation_z(std::f32::consts::PI),
+        );
         let robots = vec![
             add_robot(&mut self.scene, "a", Pose3::IDENTITY, [70, 92, 120]),
             add_robot(&mut self.scene, "b", opposite, [128, 84, 72]),
         ];
+        let meant = self.colour(Form::Bar, true);
         let mut kinds = vec![Place::Tray, Place::Bin, Place::Plate];
         kinds.shuffle(&mut self.rng);
         for (place, y) in kinds.into_iter().zip([0.14, -0.14]) {
@@ -125,7 +130,7 @@ impl Draw {
         let left_first = self.rng.random_bool(0.5);
         let sides = if left_first { [1.0, -1.0] } else { [-1.0, 1.0] };
         for (idx, side) in sides.into_iter().enumerate() {
-            let colour = self.colour(Form::Bar, idx == 0);
+            let colour = if idx == 0 { meant } else { self.colour(Form::Bar, false) };
             let (x, y) = (self.uniform(0.33, 0.40), side * self.uniform(0.06, 0.18));
             self.item(&BAR, &colour, [x, y], 0.10);
         }
@@ -203,9 +208,10 @@ impl Draw {
             let novel = self.variation.novel_positions && is_target;
             // In the middle it is not clear which arm is nearer.
             let clear = !is_target || at[1].abs() > 0.012;
-            let free = self.taken.iter().all(|other| {
-                (at[0] - other[0]).abs() > 0.085 || (at[1] - other[1]).abs() > 0.105
-            });
+            let free = self
+                .taken
+                .iter()
+                .all(|other| (at[0] - other[0]).abs() > 0.085 || (at[1] - other[1]).abs() > 0.105);
             if free && clear && is_novel_cell(at[0], at[1]) == novel {
                 break;
             }

@@ -82,7 +82,7 @@ impl Arm {
         let mut at = self.mount;
         for ((joint, &angle), frame) in self.joints.iter().zip(angles).zip(&mut frames) {
             let turn = Quat::from_axis_angle(joint.axis, angle);
-            at = at * Pose3::from_parts(joint.origin, turn);
+            at *= Pose3::from_parts(joint.origin, turn);
             *frame = at;
         }
         frames

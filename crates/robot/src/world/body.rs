@@ -89,12 +89,8 @@ pub fn add_robot(scene: &mut Scene, prefix: &str, base: Pose3, rgb: [u8; 3]) -> 
         pose: base,
         joint: Joint::Fixed,
         geoms: vec![
-            Geom::new(
-                Shape::Cuboid(Vec3::new(0.08, 0.16, 0.30)),
-                Vec3::new(-0.14, 0.0, 0.16),
-                rgb,
-            )
-            .ghost(),
+            Geom::new(Shape::Cuboid(Vec3::new(0.08, 0.16, 0.30)), Vec3::new(-0.14, 0.0, 0.16), rgb)
+                .ghost(),
             Geom::new(Shape::Ball(0.09), Vec3::new(-0.12, 0.0, 0.62), [60, 62, 66]).ghost(),
         ],
         mass: 1.0,
@@ -187,13 +183,11 @@ fn add_arm(scene: &mut Scene, prefix: &str, base: Pose3, side: f32, rgb: [u8; 3]
                     armature: 0.3,
                 }),
             }),
-            geoms: vec![
-                Geom::new(
-                    Shape::Cuboid(Vec3::new(0.041, 0.006, 0.011)),
-                    Vec3::new(0.041, 0.006 * way, 0.0),
-                    [206, 208, 212],
-                ),
-            ],
+            geoms: vec![Geom::new(
+                Shape::Cuboid(Vec3::new(0.041, 0.006, 0.011)),
+                Vec3::new(0.041, 0.006 * way, 0.0),
+                [206, 208, 212],
+            )],
             mass: 0.05,
             group: Group::Hand,
             friction: 1.6,

@@ -83,11 +83,8 @@ impl Rapier {
 
     fn add(&mut self, body: &Body, pose: Pose3) {
         let fixed = matches!(body.joint, Joint::Fixed) && body.parent.is_none();
-        let builder = if fixed {
-            rp::RigidBodyBuilder::fixed()
-        } else {
-            rp::RigidBodyBuilder::dynamic()
-        };
+        let builder =
+            if fixed { rp::RigidBodyBuilder::fixed() } else { rp::RigidBodyBuilder::dynamic() };
         let free = matches!(body.joint, Joint::Free);
         let builder = builder
             .pose(pose)
@@ -126,12 +123,8 @@ impl Rapier {
                 });
                 None
             }
-            Joint::Hinge(axis) => {
-                Some(self.attach(body, handle, axis, rp::JointAxis::AngX, pose))
-            }
-            Joint::Slide(axis) => {
-                Some(self.attach(body, handle, axis, rp::JointAxis::LinX, pose))
-            }
+            Joint::Hinge(axis) => Some(self.attach(body, handle, axis, rp::JointAxis::AngX, pose)),
+            Joint::Slide(axis) => Some(self.attach(body, handle, axis, rp::JointAxis::LinX, pose)),
         };
         self.handles.push(Handle { body: handle, joint: joint.flatten() });
     }

@@ -233,9 +233,7 @@ pub fn add_place(
         Place::Stand => Vec::new(),
     };
     geoms.push(match place {
-        Place::Bin | Place::Tray => {
-            cuboid([x, y, 0.5 * floor], [0.0, 0.0, 0.5 * floor], light)
-        }
+        Place::Bin | Place::Tray => cuboid([x, y, 0.5 * floor], [0.0, 0.0, 0.5 * floor], light),
         Place::Plate => Geom::new(
             Shape::Cylinder(x + wall, 0.5 * floor),
             Vec3::new(0.0, 0.0, 0.5 * floor),
@@ -310,17 +308,17 @@ impl Item {
             ],
             Form::Can => vec![
                 Geom::new(Shape::Cylinder(radius, half), Vec3::ZERO, rgb),
-                Geom::new(
-                    Shape::Cylinder(0.8 * radius, 0.002),
-                    Vec3::new(0.0, 0.0, half),
-                    STEEL,
-                )
-                .ghost(),
+                Geom::new(Shape::Cylinder(0.8 * radius, 0.002), Vec3::new(0.0, 0.0, half), STEEL)
+                    .ghost(),
             ],
             Form::Puck => vec![Geom::new(Shape::Cylinder(radius, half), Vec3::ZERO, rgb)],
             Form::Ball => vec![Geom::new(Shape::Ball(radius), Vec3::ZERO, rgb)],
             Form::Bottle => vec![
-                Geom::new(Shape::Cylinder(radius, 0.7 * half), Vec3::new(0.0, 0.0, -0.3 * half), rgb),
+                Geom::new(
+                    Shape::Cylinder(radius, 0.7 * half),
+                    Vec3::new(0.0, 0.0, -0.3 * half),
+                    rgb,
+                ),
                 Geom::new(
                     Shape::Cylinder(0.45 * radius, 0.3 * half),
                     Vec3::new(0.0, 0.0, 0.7 * half),
@@ -329,12 +327,8 @@ impl Item {
             ],
             Form::Mug => vec![
                 Geom::new(Shape::Cylinder(radius, half), Vec3::ZERO, rgb),
-                Geom::new(
-                    Shape::Cylinder(0.8 * radius, 0.002),
-                    Vec3::new(0.0, 0.0, half),
-                    dark,
-                )
-                .ghost(),
+                Geom::new(Shape::Cylinder(0.8 * radius, 0.002), Vec3::new(0.0, 0.0, half), dark)
+                    .ghost(),
                 cuboid([0.010, 0.005, 0.6 * half], [radius + 0.008, 0.0, 0.0], dark),
             ],
             Form::Cross => vec![
