@@ -4,7 +4,13 @@
 //!
 //! Every process sees the others only through the quantities of [`interface`].
 
+pub mod collect;
 pub mod error;
+pub mod experts;
 pub mod interface;
+pub mod language;
+pub mod raster;
+pub mod tasks;
+pub mod world;
 
 pub use error::{Error, Result};

@@ -1,0 +1,109 @@
+//! Primitives as triangles, counter-clockwise seen from outside.
+
+use std::f32::consts::{PI, TAU};
+
+use rapier3d::glamx::Vec3;
+
+use crate::world::Shape;
+
+/// Triangles over common vertices.
+#[derive(Debug, Clone)]
+pub struct Mesh {
+    /// Corners in the primitive's frame.
+    pub vertices: Vec<Vec3>,
+    /// Three corners each, by index.
+    pub triangles: Vec<[u16; 3]>,
+}
+
+/// Sides of a cylinder; a circle of 2.5 cm then is true to 0.5 mm.
+const SIDES: u16 = 16;
+/// Rings of a ball.
+const RINGS: u16 = 8;
+
+impl Mesh {
+    /// The triangles of a primitive.
+    #[must_use]
+    pub fn of(shape: &Shape) -> Self {
+        match *shape {
+            Shape::Cuboid(half) => cuboid(half),
+            Shape::Cylinder(radius, half) => cylinder(radius, half),
+            Shape::Ball(radius) => ball(radius),
+        }
+    }
+}
+
+fn cuboid(half: Vec3) -> Mesh {
+    let vertices = (0..8)
+        .map(|corner| {
+            let sign = |bit: usize| if corner >> bit & 1 == 0 { -1.0 } else { 1.0 };
+            half * Vec3::new(sign(0), sign(1), sign(2))
+        })
+        .collect();
+    let quads: [[u16; 4]; 6] =
+        [[0, 2, 3, 1], [4, 5, 7, 6], [0, 1, 5, 4], [2, 6, 7, 3], [0, 4, 6, 2], [1, 3, 7, 5]];
+    let triangles = quads.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [a, c, d]]).collect();
+    Mesh { vertices, triangles }
+}
+
+fn circle(idx: u16, radius: f32, z: f32) -> Vec3 {
+    let angle = TAU * f32::from(idx) / f32::from(SIDES);
+    Vec3::new(radius * libm::cosf(angle), radius * libm::sinf(angle), z)
+}
+
+fn cylinder(radius: f32, half: f32) -> Mesh {
+    let mut vertices: Vec<Vec3> = (0..SIDES).map(|idx| circle(idx, radius, -half)).collect();
+    vertices.extend((0..SIDES).map(|idx| circle(idx, radius, half)));
+    let mut triangles = Vec::new();
+    for idx in 0..SIDES {
+        let next = (idx + 1) % SIDES;
+        triangles.push([idx, next, next + SIDES]);
+        triangles.push([idx, next + SIDES, idx + SIDES]);
+        if idx > 0 && next > 0 {
+            triangles.push([0, next, idx]);
+            triangles.push([SIDES, idx + SIDES, next + SIDES]);
+        }
+    }
+    Mesh { vertices, triangles }
+}
+
+fn ball(radius: f32) -> Mesh {
+    let mut vertices = vec![Vec3::new(0.0, 0.0, -radius)];
+    for ring in 1..RINGS {
+        let angle = PI * f32::from(ring) / f32::from(RINGS);
+        let (across, up) = (radius * libm::sinf(angle), -radius * libm::cosf(angle));
+        vertices.extend((0..SIDES).map(|idx| circle(idx, across, up)));
+    }
+    vertices.push(Vec3::new(0.0, 0.0, radius));
+    let top = SIDES * (RINGS - 1) + 1;
+    let mut triangles = Vec::new();
+    for idx in 0..SIDES {
+        let next = (idx + 1) % SIDES;
+        triangles.push([0, next + 1, idx + 1]);
+        for ring in 0..RINGS - 2 {
+            let (low, high) = (1 + ring * SIDES, 1 + (ring + 1) * SIDES);
+            triangles.push([low + idx, low + next, high + next]);
+            triangles.push([low + idx, high + next, high + idx]);
+        }
+        let last = 1 + (RINGS - 2) * SIDES;
+        triangles.push([top, last + idx, last + next]);
+    }
+    Mesh { vertices, triangles }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_triangle_looks_outwards() {
+        let shapes =
+            [Shape::Cuboid(Vec3::new(1.0, 2.0, 3.0)), Shape::Cylinder(1.0, 2.0), Shape::Ball(1.5)];
+        for shape in shapes {
+            let mesh = Mesh::of(&shape);
+            for triangle in &mesh.triangles {
+                let [a, b, c] = triangle.map(|idx| mesh.vertices[usize::from(idx)]);
+                assert!((b - a).cross(c - a).dot(a + b + c) > 0.0, "{shape:?} {triangle:?}");
+            }
+        }
+    }
+}
