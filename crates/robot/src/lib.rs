@@ -4,7 +4,11 @@
 //!
 //! Every process sees the others only through the quantities of [`interface`].
 
+pub mod clock;
 pub mod error;
 pub mod interface;
+mod linux;
+pub mod schedule;
+pub mod shared;
 
 pub use error::{Error, Result};
