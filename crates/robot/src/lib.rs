@@ -4,11 +4,16 @@
 //!
 //! Every process sees the others only through the quantities of [`interface`].
 
+pub mod chunks;
 pub mod clock;
 pub mod error;
 pub mod interface;
+pub mod kinematics;
+pub mod limits;
 mod linux;
+pub mod meter;
 pub mod schedule;
 pub mod shared;
+pub mod watchdog;
 
 pub use error::{Error, Result};
