@@ -121,8 +121,9 @@ impl Chunks {
     /// If it has another length than was configured.
     pub fn push(&mut self, start: u64, actions: &[Action]) {
         assert_eq!(actions.len(), self.config.length, "chunks have one length");
+        let n = self.ring.len();
         let chunk = &mut self.ring[self.next];
-        self.next = (self.next + 1) % self.ring.len();
+        self.next = (self.next + 1) % n;
         (chunk.start, chunk.n_ticks) = (start, self.config.n_ticks());
         let last = actions.len() - 1;
         for (idx, into) in chunk.actions.iter_mut().enumerate() {

@@ -6,7 +6,9 @@
 
 pub mod chunks;
 pub mod clock;
+pub mod deploy;
 pub mod error;
+pub mod fast;
 pub mod interface;
 pub mod kinematics;
 pub mod limits;
@@ -14,6 +16,7 @@ mod linux;
 pub mod meter;
 pub mod schedule;
 pub mod shared;
+pub mod twins;
 pub mod watchdog;
 
 pub use error::{Error, Result};

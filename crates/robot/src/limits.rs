@@ -9,7 +9,8 @@
 //! Limits hold from one published value to the next, a tick apart. An action with anything that is not
 //! a finite number, or with a rotation that says no direction, is not used at all.
 //!
-//! Not covered: arms that meet each other or the table, loads, and what the robot's own controller
+//! Not covered: the path of the wrist where joints are at their limits of speed, each of them hurrying
+//! on its own; arms that meet each other or the table, loads, and what the robot's own controller
 //! makes of a target. A measured posture outside the ranges is taken as the nearest one inside.
 
 mod audit;
@@ -144,6 +145,8 @@ struct Arm {
     velocity: Joints,
     goal: Joints,
     goal_velocity: Joints,
+    /// The wrist's goal; none where only joints were given.
+    wrist: Option<Pose>,
     gripper: f64,
     gripper_goal: f64,
 }
@@ -186,6 +189,7 @@ impl Limiter {
             velocity: [0.0; ARM_JOINTS],
             goal: limits.rest,
             goal_velocity: [0.0; ARM_JOINTS],
+            wrist: None,
             gripper: 0.0,
             gripper_goal: 0.0,
             limits,
@@ -235,6 +239,12 @@ impl Limiter {
         self.completion = 0.0;
     }
 
+    /// Whether an action could be followed: all of it finite numbers, both rotations with a direction.
+    #[must_use]
+    pub fn can_use(action: &[f32; ACTION]) -> bool {
+        wrists(action).is_some()
+    }
+
     /// One tick towards an action; without one, towards the last one that was usable.
     pub fn step(&mut self, action: Option<&[f32; ACTION]>, pace: Pace) -> (Targets, Verdict) {
         let share = match pace {
@@ -267,7 +277,7 @@ impl Limiter {
             }
         };
         for arm in &mut self.arms {
-            arm.follow(share);
+            arm.follow(&self.inverse, share);
             let most = self.gripper_speed * share * self.tick;
             arm.gripper += (arm.gripper_goal - arm.gripper).clamp(-most, most);
         }
@@ -325,6 +335,7 @@ impl Arm {
         let from = if far { self.position } else { self.goal };
         let solution = inverse.solve(&self.limits.chain, &from, &self.limits.rest, &wrist);
         self.aim_at(solution.joints, tick);
+        self.wrist = Some(wrist);
     }
 
     fn aim_at(&mut self, goal: Joints, tick: f64) {
@@ -342,6 +353,7 @@ impl Arm {
     fn stand(&mut self) {
         self.goal = self.position;
         self.goal_velocity = [0.0; ARM_JOINTS];
+        self.wrist = None;
         self.gripper_goal = self.gripper;
     }
 
@@ -361,7 +373,7 @@ impl Arm {
         }
     }
 
-    fn follow(&mut self, share: f64) {
+    fn follow(&mut self, inverse: &Inverse, share: f64) {
         let wanted: Joints = std::array::from_fn(|idx| {
             let (position, velocity) = (self.position[idx], self.velocity[idx]);
             let (goal, moves) = (self.goal[idx], self.goal_velocity[idx]);
@@ -369,12 +381,38 @@ impl Arm {
         });
         let braking = self.braking();
         // Every mix of the two keeps each joint's limits, since these are intervals.
-        let step = SHARES.iter().find_map(|share| {
-            let mixed: Joints =
-                std::array::from_fn(|idx| braking[idx] + share * (wanted[idx] - braking[idx]));
-            self.stays(mixed).then_some(mixed)
+        let mixed = SHARES.map(|share| {
+            std::array::from_fn(|idx| braking[idx] + share * (wanted[idx] - braking[idx]))
         });
-        self.take(step.unwrap_or(braking));
+        let step = mixed.into_iter().find(|step| self.stays(*step));
+        let step = step.or_else(|| self.straight(inverse, share)).unwrap_or(braking);
+        self.take(step);
+    }
+
+    /// A step along the straight way to the goal, which is inside the workspace like all of that way.
+    /// Joints that each hurry to their goals bring the wrist there in a curve, which a side of the
+    /// workspace may cut off.
+    fn straight(&self, inverse: &Inverse, share: f64) -> Option<Joints> {
+        let way = match &self.wrist {
+            Some(wrist) => inverse.straight(&self.limits.chain, &self.position, wrist),
+            None => std::array::from_fn(|idx| self.goal[idx] - self.position[idx]),
+        };
+        // Speeds along the way that every joint can have in the next tick; at most all of it in one.
+        let (mut slowest, mut fastest) = (0.0_f64, 1.0 / self.bounds[0].tick);
+        for (idx, bounds) in self.bounds.iter().enumerate() {
+            let [low, high] = bounds.interval(self.position[idx], self.velocity[idx], share);
+            if way[idx] == 0.0 {
+                // It may not move, so it must be able to stand.
+                fastest = if low <= 0.0 && 0.0 <= high { fastest } else { -1.0 };
+                continue;
+            }
+            let (a, b) = (low / way[idx], high / way[idx]);
+            slowest = slowest.max(a.min(b));
+            fastest = fastest.min(a.max(b));
+        }
+        let speeds = [fastest, (fastest + slowest) / 2.0, slowest];
+        let possible = speeds.into_iter().filter(|_| slowest <= fastest);
+        possible.map(|speed| way.map(|way| way * speed)).find(|step| self.stays(*step))
     }
 
     /// Whether the wrist stays in the workspace if this step is taken and all joints brake after it. An

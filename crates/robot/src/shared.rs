@@ -195,6 +195,14 @@ impl Writer {
         });
     }
 
+    /// Checks that values are of this layout.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn expect_layout(&self, what: &str, expected: Layout) -> Result<()> {
+        self.exchange.expect_layout(what, expected)
+    }
+
     /// How many writers this exchange has had, this one included.
     #[must_use]
     pub fn incarnation(&self) -> u32 {
@@ -270,6 +278,14 @@ impl Reader {
         self.seen = header.sequence;
         std::mem::swap(&mut self.held, &mut self.next);
         Taken::New
+    }
+
+    /// Checks that values are of this layout.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn expect_layout(&self, what: &str, expected: Layout) -> Result<()> {
+        self.exchange.expect_layout(what, expected)
     }
 
     /// The header of the value held; nothing before the first.

@@ -52,6 +52,13 @@ pub const CAUSES: [Cause; 4] = [Cause::Latent, Cause::World, Cause::Ticks, Cause
 
 const RUNGS: [Rung; 4] = [Rung::Run, Rung::Hold, Rung::Slow, Rung::Stop];
 
+impl Rung {
+    /// By its place on the ladder, from 0 for [`Rung::Run`].
+    pub(crate) fn from_index(idx: usize) -> Option<Rung> {
+        RUNGS.get(idx).copied()
+    }
+}
+
 impl fmt::Display for Rung {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -79,6 +79,20 @@ impl Inverse {
         best.unwrap_or(Solution { joints, off: f64::INFINITY, turned: f64::INFINITY })
     }
 
+    /// How joints move when the wrist goes straight to `target`: a direction, of the length of one step.
+    #[must_use]
+    pub fn straight(&self, chain: &Chain, joints: &Joints, target: &Pose) -> Joints {
+        let reach = chain.reach(joints);
+        let way = sub(target.position, reach.wrist.position);
+        let turn = reach.wrist.turn_to(target);
+        // Shortened as one, so that way and turn are done at the same time.
+        let share = (self.furthest / norm(way)).min(self.most_turn / norm(turn)).min(1.0);
+        let (way, turn) = (scale(way, share), scale(turn, share));
+        let error = [way[0], way[1], way[2], turn[0], turn[1], turn[2]];
+        let moved = self.step(chain, &reach.jacobian(), joints, joints, error);
+        std::array::from_fn(|idx| moved[idx] - joints[idx])
+    }
+
     fn step(
         &self,
         chain: &Chain,

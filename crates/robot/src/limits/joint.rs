@@ -39,6 +39,18 @@ impl Bounds {
         wanted.min(self.stoppable(self.high - position)).max(-self.stoppable(position - self.low))
     }
 
+    /// Least and greatest velocity for the next tick.
+    pub(super) fn interval(&self, position: f64, velocity: f64, share: f64) -> [f64; 2] {
+        let (most, change) = (self.velocity * share, self.acceleration * self.tick);
+        // Who is faster than its share brakes; so both ends are not on the wrong side of that.
+        let low = (-most).max(velocity - change).min(velocity + change);
+        let high = most.min(velocity + change).max(velocity - change);
+        [
+            low.max(-self.stoppable(position - self.low)),
+            high.min(self.stoppable(self.high - position)),
+        ]
+    }
+
     /// The velocity for the next tick of a joint that stops as fast as it may.
     pub(super) fn brake(&self, velocity: f64) -> f64 {
         let change = self.acceleration * self.tick;

@@ -240,3 +240,25 @@ fn a_measured_state_begins_a_motion_and_one_with_no_number_does_not() {
     assert!(!limiter.begin(&state));
     assert!((limiter.targets().joints[1][6] - 0.4).abs() < 1e-6);
 }
+
+#[test]
+fn a_wrist_that_came_to_a_side_of_its_workspace_can_leave_it_again() {
+    let mut limiter = limiter();
+    let waves = |tick: u32| {
+        let mut action = action_at([BENT; 2], 0.5);
+        let (sin, cos) = (tick as f32 / 300.0 * std::f32::consts::TAU).sin_cos();
+        for arm in 0..ARMS {
+            action[arm * WRIST] += 0.08 * sin;
+            action[arm * WRIST + 2] += 0.08 * (cos - 1.0);
+        }
+        action
+    };
+    let (mut longest, mut standing) = (0, 0);
+    for tick in 0..1200 {
+        limiter.step(Some(&waves(tick)), Pace::Follow(1.0));
+        let stands = limiter.arms[0].velocity.iter().all(|velocity| *velocity == 0.0);
+        standing = if stands { standing + 1 } else { 0 };
+        longest = longest.max(standing);
+    }
+    assert!(longest < 5, "stood for {longest} ticks");
+}

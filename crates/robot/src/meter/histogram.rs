@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn it_is_the_same_after_a_file_and_damage_is_refused() {
         let mut histogram = Histogram::default();
-        [3, 700, 700, 5_000_000].map(|nanos| histogram.add(nanos));
+        [3, 700, 700, 5_000_000].into_iter().for_each(|nanos| histogram.add(nanos));
         let text = serde_json::to_string(&histogram).expect("text");
         let back: Histogram = serde_json::from_str(&text).expect("a histogram");
         assert_eq!(back.classes().collect::<Vec<_>>(), histogram.classes().collect::<Vec<_>>());
