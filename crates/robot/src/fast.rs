@@ -411,3 +411,6 @@ const _: () = assert!(Published::LEN > TARGETS, "what is published begins with t
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod quiet;

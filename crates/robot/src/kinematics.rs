@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 pub use inverse::{Inverse, Solution};
 pub use pose::Pose;
-pub(crate) use pose::{Vector, add, cross, norm, scale, sub};
+#[cfg(test)]
+pub(crate) use pose::add;
+pub(crate) use pose::{cross, norm, scale, sub};
 
 use crate::interface::ARM_JOINTS;
 use crate::{Error, Result};

@@ -3,6 +3,7 @@
 
 pub(crate) mod child;
 pub(crate) mod clock;
+#[cfg(test)]
 pub(crate) mod lockdown;
 pub(crate) mod memory;
 pub(crate) mod schedule;
