@@ -109,7 +109,7 @@ impl Chain {
             if !joint.origin.is_rigid() {
                 return wrong(format!("joint {idx}: its origin is no rotation and position"));
             }
-            if !((norm(joint.axis) - 1.0).abs() < 1e-6) {
+            if !(1.0 - 1e-6..1.0 + 1e-6).contains(&norm(joint.axis)) {
                 return wrong(format!("joint {idx}: its axis {:?} has not length 1", joint.axis));
             }
             if !(low < high && low.is_finite() && high.is_finite()) {
@@ -132,9 +132,8 @@ impl Reach {
     #[must_use]
     pub fn jacobian(&self) -> Jacobian {
         let mut jacobian = [[0.0; ARM_JOINTS]; 6];
-        for idx in 0..ARM_JOINTS {
-            let axis = self.axes[idx];
-            let moves = cross(axis, sub(self.wrist.position, self.origins[idx]));
+        for (idx, (&axis, &origin)) in self.axes.iter().zip(&self.origins).enumerate() {
+            let moves = cross(axis, sub(self.wrist.position, origin));
             for row in 0..3 {
                 jacobian[row][idx] = moves[row];
                 jacobian[row + 3][idx] = axis[row];

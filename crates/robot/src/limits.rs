@@ -170,7 +170,7 @@ impl Limiter {
     pub fn new(limits: &Limits, tick_nanos: u64) -> Result<Limiter> {
         limits.check()?;
         let tick = tick_nanos as f64 / 1e9;
-        if !(tick > 0.0) {
+        if tick_nanos == 0 {
             return Err(Error::config("limits", "a tick of no length"));
         }
         // Positions are published as f32, of which a difference over a tick is a velocity and over two
@@ -368,8 +368,10 @@ impl Arm {
 
     fn take(&mut self, velocity: Joints) {
         self.velocity = velocity;
-        for idx in 0..ARM_JOINTS {
-            self.position[idx] += velocity[idx] * self.bounds[idx].tick;
+        for ((position, velocity), bounds) in
+            self.position.iter_mut().zip(velocity).zip(&self.bounds)
+        {
+            *position += velocity * bounds.tick;
         }
     }
 

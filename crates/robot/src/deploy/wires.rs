@@ -163,7 +163,7 @@ impl Wires {
         let mut next = || exchanges.next().ok_or_else(wrong);
         let (world_pulse, s2_pulse, halt) = (next()?, next()?, next()?);
         let rest: Vec<Exchange> = exchanges.collect();
-        if rest.is_empty() || rest.len() % Robot::N != 0 {
+        if rest.is_empty() || !rest.len().is_multiple_of(Robot::N) {
             return Err(wrong());
         }
         let mut robots = Vec::new();

@@ -56,13 +56,13 @@ impl Pose {
         const SHORTEST: f64 = 1e-3;
         let finite = |vector: &Vector| vector.iter().all(|value| value.is_finite());
         let length = norm(first);
-        if ![position, first, second].iter().all(finite) || !(length > SHORTEST) {
+        if ![position, first, second].iter().all(finite) || length <= SHORTEST || length.is_nan() {
             return None;
         }
         let x = scale(first, 1.0 / length);
         let y = sub(second, scale(x, dot(x, second)));
         let length = norm(y);
-        if !(length > SHORTEST) || !length.is_finite() {
+        if length <= SHORTEST || !length.is_finite() {
             return None;
         }
         let y = scale(y, 1.0 / length);

@@ -105,7 +105,8 @@ fn ten_minutes_of_it() {
         stall_millis: [20, 1500],
     };
     let steps = [
-        "latent: hold>slow\n",
+        "latent: run>hold\n",
+        "ticks: ",
         "world: slow>stop\n",
         "action: run>hold\n",
         ": stop>slow\n",
