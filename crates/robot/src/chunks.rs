@@ -69,6 +69,8 @@ impl ChunkConfig {
 struct Chunk {
     /// The tick of its first action.
     start: u64,
+    /// The tick at which it came.
+    came: u64,
     /// Actions it has now; 0 for none.
     n_ticks: usize,
     actions: Vec<Action>,
@@ -106,7 +108,7 @@ impl Chunks {
             // One a tick: older ones are over.
             Blend::Ensemble(_) => n_ticks,
         };
-        let chunk = Chunk { start: 0, n_ticks: 0, actions: vec![[0.0; ACTION]; n_ticks] };
+        let chunk = Chunk { start: 0, came: 0, n_ticks: 0, actions: vec![[0.0; ACTION]; n_ticks] };
         Ok(Chunks { config, ring: vec![chunk; n_chunks], next: 0 })
     }
 
@@ -115,16 +117,17 @@ impl Chunks {
         self.ring.iter_mut().for_each(|chunk| chunk.n_ticks = 0);
     }
 
-    /// Takes a chunk whose first action is for tick `start`.
+    /// Takes a chunk whose first action is for tick `start`, at tick `now`: later, when a policy thinks for
+    /// longer than a tick. What is over by then is not played.
     ///
     /// # Panics
     /// If it has another length than was configured.
-    pub fn push(&mut self, start: u64, actions: &[Action]) {
+    pub fn push(&mut self, start: u64, now: u64, actions: &[Action]) {
         assert_eq!(actions.len(), self.config.length, "chunks have one length");
         let n = self.ring.len();
         let chunk = &mut self.ring[self.next];
         self.next = (self.next + 1) % n;
-        (chunk.start, chunk.n_ticks) = (start, self.config.n_ticks());
+        (chunk.start, chunk.came, chunk.n_ticks) = (start, now, self.config.n_ticks());
         let last = actions.len() - 1;
         for (idx, into) in chunk.actions.iter_mut().enumerate() {
             let at = (idx as f32 * self.config.speed).min(last as f32);
@@ -149,7 +152,7 @@ impl Chunks {
             Blend::Crossfade(ticks) => {
                 let action = *newest.at(tick, false)?;
                 let before = &self.ring[self.next];
-                let share = (tick - newest.start + 1) as f32 / (ticks + 1) as f32;
+                let share = (tick.saturating_sub(newest.came) + 1) as f32 / (ticks + 1) as f32;
                 match before.at(tick, true) {
                     Some(before) if share < 1.0 => Some(std::array::from_fn(|idx| {
                         before[idx] * (1.0 - share) + action[idx] * share
@@ -229,10 +232,10 @@ mod tests {
     fn a_chunk_plays_by_the_tick_however_many_are_skipped() {
         let mut chunks = chunks(5, Blend::Newest, 1.0);
         assert_eq!(at(&chunks, 0), None);
-        chunks.push(100, &ramp(5, 10.0));
+        chunks.push(100, 100, &ramp(5, 10.0));
         let played: Vec<_> = [99, 100, 103, 104, 105].map(|tick| at(&chunks, tick)).into();
         assert_eq!(played, [None, Some(10.0), Some(13.0), Some(14.0), None]);
-        chunks.push(102, &ramp(5, 50.0));
+        chunks.push(102, 102, &ramp(5, 50.0));
         assert_eq!((at(&chunks, 101), at(&chunks, 102)), (None, Some(50.0)));
         chunks.clear();
         assert_eq!(at(&chunks, 102), None);
@@ -242,7 +245,7 @@ mod tests {
     fn a_hurried_chunk_takes_fewer_ticks_to_the_same_end() {
         let check = |length, speed, expected: &[f32]| {
             let mut chunks = chunks(length, Blend::Newest, speed);
-            chunks.push(0, &ramp(length, 0.0));
+            chunks.push(0, 0, &ramp(length, 0.0));
             let played: Vec<_> = (0..40).map_while(|tick| at(&chunks, tick)).collect();
             assert_eq!(played.len(), expected.len(), "{played:?}");
             let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5;
@@ -258,18 +261,28 @@ mod tests {
     #[test]
     fn a_crossfade_goes_evenly_from_one_chunk_to_the_next() {
         let mut chunks = chunks(8, Blend::Crossfade(3), 1.0);
-        chunks.push(0, &[all(0.0); 8]);
-        chunks.push(6, &[all(8.0); 8]);
+        chunks.push(0, 0, &[all(0.0); 8]);
+        chunks.push(6, 6, &[all(8.0); 8]);
         // The chunk before has ended at tick 7; what it said last is held.
         let played: Vec<_> = (6..11).filter_map(|tick| at(&chunks, tick)).collect();
         assert_eq!(played, [2.0, 4.0, 6.0, 8.0, 8.0]);
     }
 
     #[test]
+    fn a_chunk_that_comes_late_plays_what_is_left_of_it_and_fades_in_from_then() {
+        let mut chunks = chunks(8, Blend::Crossfade(3), 1.0);
+        chunks.push(0, 0, &[all(0.0); 8]);
+        chunks.push(2, 5, &ramp(8, 100.0));
+        let played: Vec<_> = (5..11).map(|tick| at(&chunks, tick)).collect();
+        let expected = [Some(25.75), Some(52.0), Some(78.75), Some(106.0), Some(107.0), None];
+        assert_eq!(played, expected);
+    }
+
+    #[test]
     fn an_ensemble_weighs_the_oldest_most_as_act_does() {
         let mut chunks = chunks(3, Blend::Ensemble(0.5), 1.0);
         for (tick, value) in [(0, 1.0), (1, 2.0), (2, 4.0)] {
-            chunks.push(tick, &[all(value); 3]);
+            chunks.push(tick, tick, &[all(value); 3]);
         }
         let weights = [1.0, (-0.5_f32).exp(), (-1.0_f32).exp()];
         let expected = (weights[0] + 2.0 * weights[1] + 4.0 * weights[2])
@@ -282,7 +295,7 @@ mod tests {
     fn what_is_no_number_stays_none() {
         for blend in [Blend::Newest, Blend::Crossfade(2), Blend::Ensemble(0.1)] {
             let mut chunks = chunks(4, blend, 1.5);
-            chunks.push(0, &[all(f32::NAN); 4]);
+            chunks.push(0, 0, &[all(f32::NAN); 4]);
             assert!(at(&chunks, 1).expect("an action").is_nan());
         }
     }

@@ -8,6 +8,7 @@
 //! skipped, not made up for: chunks of actions go by the tick too, so what is played next is what
 //! belongs to that moment.
 
+mod background;
 mod record;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,7 @@ use crate::meter::{self, Drain, Histogram, Ring};
 use crate::shared::{Header, Layout, Reader, Stamp, Taken, Writer};
 use crate::watchdog::{Event, Facts, Rung, Watchdog, WatchdogConfig};
 use crate::{Error, Result};
+pub use background::Background;
 pub use record::{Published, TickRecord};
 
 /// S1: from what is seen and the latent to actions.
@@ -33,6 +35,20 @@ pub trait Policy {
     /// Says what to do from this tick on, one action a tick: fills `chunk`, which has the configured
     /// length. `latent` has the width that S2 gave it.
     fn act(&mut self, state: &[f32; STATE], latent: &[f32], chunk: &mut [Action]);
+
+    /// The same for tick `tick`; says from which tick on the chunk counts, or nothing when there is no new
+    /// one. Only a policy that thinks for longer than a tick, beside the loop, needs another than this
+    /// ([`Background`]).
+    fn act_at(
+        &mut self,
+        tick: u64,
+        state: &[f32; STATE],
+        latent: &[f32],
+        chunk: &mut [Action],
+    ) -> Option<u64> {
+        self.act(state, latent, chunk);
+        Some(tick)
+    }
 
     /// Another world, or another episode: forgets what it has seen.
     fn begin(&mut self) {}
@@ -176,6 +192,8 @@ pub struct Fast<P, C> {
     tick: u64,
     due: u64,
     next_ask: u64,
+    /// Whether a chunk has come since the last beginning.
+    has_chunk: bool,
     n_missed: u64,
     summary: FastSummary,
     events: Ring<3>,
@@ -209,6 +227,7 @@ impl<P: Policy, C: Clock> Fast<P, C> {
             tick: 0,
             due: clock.now() + config.period_nanos,
             next_ask: 0,
+            has_chunk: false,
             n_missed: 0,
             summary: FastSummary::default(),
             events,
@@ -246,9 +265,9 @@ impl<P: Policy, C: Clock> Fast<P, C> {
             latent_age,
             world_age,
             n_missed: self.n_missed,
-            // A chunk that is over says nothing, and that is no action either; nobody can say anything
-            // before there is something to see.
-            action_usable: usable.or((self.next_ask > 0).then_some(false)),
+            // A chunk that is over says nothing, and that is no action either. Before the first there is
+            // nothing to follow, and the body stands.
+            action_usable: usable.or(self.has_chunk.then_some(false)),
         };
         let event = self.watchdog.see(self.tick, woke, &facts);
         if let Some(event) = event {
@@ -293,7 +312,7 @@ impl<P: Policy, C: Clock> Fast<P, C> {
                 self.begun = Some(who);
                 self.chunks.clear();
                 self.policy.begin();
-                (self.next_ask, self.n_missed) = (0, 0);
+                (self.next_ask, self.n_missed, self.has_chunk) = (0, 0, false);
             }
         }
         if self.links.frames.take() == Taken::New
@@ -307,8 +326,12 @@ impl<P: Policy, C: Clock> Fast<P, C> {
     fn ask(&mut self) -> Option<Action> {
         let sees = self.begun.is_some() && self.links.frames.header().is_some();
         if sees && self.links.latent.header().is_some() && self.tick >= self.next_ask {
-            self.policy.act(&self.state, self.links.latent.floats(), &mut self.chunk);
-            self.chunks.push(self.tick, &self.chunk);
+            let latent = self.links.latent.floats();
+            let from = self.policy.act_at(self.tick, &self.state, latent, &mut self.chunk);
+            if let Some(from) = from {
+                self.chunks.push(from, self.tick, &self.chunk);
+                self.has_chunk = true;
+            }
             self.next_ask = self.tick + u64::from(self.config.every);
         }
         self.chunks.at(self.tick)

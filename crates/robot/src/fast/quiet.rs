@@ -87,7 +87,7 @@ fn confined() {
         let config = FastConfig { period_nanos: 100_000, ..FastConfig::DEFAULT };
         let (mut around, mut fast, _traces) = around(Monotonic, config);
         only_the_clock().expect("a filter");
-        for tick in 0..2500 {
+        for tick in 0..1500 {
             around.publish(tick, Monotonic.now());
             fast.tick();
         }

@@ -134,8 +134,17 @@ fn read<M: Words>(memory: &M) -> u64 {
 
 /// Every order of `writer` against a reader that looks `n_reads` times; what it sees never goes back.
 fn check(n_reads: usize, writer: impl Fn(&Model) + Send + Sync + Copy + 'static) {
+    // Faults in protocols of this size show with two or three switches between threads.
+    check_with(Some(3), n_reads, writer);
+}
+
+fn check_with(
+    most_switches: Option<usize>,
+    n_reads: usize,
+    writer: impl Fn(&Model) + Send + Sync + Copy + 'static,
+) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = None;
+    builder.preemption_bound = most_switches;
     builder.check(move || {
         let memory = Model::new();
         let shared = Arc::clone(&memory);
@@ -155,6 +164,18 @@ fn check(n_reads: usize, writer: impl Fn(&Model) + Send + Sync + Copy + 'static)
 #[test]
 fn in_every_order_a_reader_sees_whole_values_that_never_go_back() {
     check(2, |memory| write(memory, 1..=3));
+}
+
+#[test]
+#[ignore = "needs: a minute"]
+fn the_same_with_any_number_of_switches() {
+    check_with(None, 2, |memory| write(memory, 1..=3));
+    for changes in 5..9 {
+        check_with(None, 2, move |memory| {
+            write(&Mortal::new(memory, changes), 1..=2);
+            write(memory, 3..=4);
+        });
+    }
 }
 
 #[test]
