@@ -34,12 +34,44 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// Shared memory that is not what it should be.
+    #[error("failed to use shared memory: {reason}")]
+    Exchange {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The kernel refused something that is needed.
+    #[error("failed to {action}")]
+    Kernel {
+        /// What was tried.
+        action: String,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// A configuration that cannot be.
+    #[error("failed to configure {what}: {reason}")]
+    Config {
+        /// What was configured.
+        what: &'static str,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
 }
 
 impl Error {
     /// What the operating system says about a path.
     pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
         Self::File { path: path.to_path_buf(), source }
+    }
+
+    /// The kernel refused `action`.
+    pub(crate) fn kernel(action: impl Into<String>, source: std::io::Error) -> Error {
+        Error::Kernel { action: action.into(), source }
+    }
+
+    /// `what` cannot be configured so.
+    pub(crate) fn config(what: &'static str, reason: impl Into<String>) -> Error {
+        Error::Config { what, reason: reason.into() }
     }
 }
 

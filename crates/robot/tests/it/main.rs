@@ -1,0 +1,5 @@
+//! Several processes.
+
+mod chaos;
+mod exchange;
+mod parts;
