@@ -19,6 +19,12 @@ const GREATEST: f32 = 127.0;
 /// What unsigned inputs are shifted by.
 const SHIFT: i32 = 128;
 
+#[cfg(target_arch = "x86_64")]
+thread_local! {
+    /// Sums of tiles, kept so that products of a loop do not allocate.
+    static SUMS: std::cell::RefCell<Vec<Panel>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
 /// Of 32 outputs: the size of one step, and 128 times the sum of the weights.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Columns {
@@ -50,20 +56,19 @@ pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Panel]) -> Columns
 }
 
 /// Activations as `[K / 64][T]` of 64 bytes, and the size of one step of each token.
-pub(super) fn round_input(cpu: Cpu, x: &Blocked) -> (Vec<Narrow>, Vec<f32>) {
+pub(super) fn round_input(cpu: Cpu, x: &Blocked, all: &mut Vec<Narrow>, scales: &mut Vec<f32>) {
     let n_tokens = x.n_tokens();
-    let mut scales = vec![0.0_f32; n_tokens];
-    threads::by_units(&mut scales, n_tokens, x.n_blocks(), |first, scales| {
+    scales.resize(n_tokens, 0.0);
+    threads::by_units(scales, n_tokens, x.n_blocks(), |first, scales| {
         simd::run(cpu, Steps { x, first, scales });
     });
     let n_blocks = x.n_blocks().div_ceil(2);
-    let mut all = vec![Narrow([0; QUADS]); n_blocks * n_tokens];
-    threads::by_units(&mut all, n_blocks, n_tokens, |first, all| {
+    all.resize(n_blocks * n_tokens, Narrow([0; QUADS]));
+    threads::by_units(all, n_blocks, n_tokens, |first, all| {
         for (idx, out) in all.chunks_exact_mut(n_tokens).enumerate() {
-            simd::run(cpu, Round { x, block: 2 * (first + idx), scales: &scales, out });
+            simd::run(cpu, Round { x, block: 2 * (first + idx), scales, out });
         }
     });
-    (all, scales)
 }
 
 /// Sizes of steps: the greatest magnitude of a token is the greatest byte.
@@ -140,14 +145,17 @@ pub(super) fn add_product(
     for ((panel, columns), out) in all {
         #[cfg(target_arch = "x86_64")]
         if cpu.amx && n_tokens > super::FEW_TOKENS {
-            let mut sums = vec![Panel::ZERO; n_tokens];
-            simd::tile_i8(x, panel, &mut sums);
-            for ((sums, out), scale) in sums.iter().zip(out).zip(scales) {
-                for lane in 0..BLOCK {
-                    let sum = sums.0[lane].cast_signed() - columns.offset[lane];
-                    out.0[lane] = (sum as f32).mul_add(scale * columns.scale.0[lane], out.0[lane]);
+            SUMS.with_borrow_mut(|sums| {
+                sums.clear();
+                sums.resize(n_tokens, Panel::ZERO);
+                simd::tile_i8(x, panel, sums);
+                for ((sums, out), scale) in sums.iter().zip(out).zip(scales) {
+                    for lane in 0..BLOCK {
+                        let sum = (sums.0[lane].cast_signed() - columns.offset[lane]) as f32;
+                        out.0[lane] = sum.mul_add(scale * columns.scale.0[lane], out.0[lane]);
+                    }
                 }
-            }
+            });
             continue;
         }
         simd::run(cpu, Product { x, scales, panel, columns, out });
