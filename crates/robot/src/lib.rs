@@ -6,5 +6,7 @@
 
 pub mod error;
 pub mod interface;
+pub mod model;
+pub mod train;
 
 pub use error::{Error, Result};
