@@ -10,6 +10,7 @@ mod ages;
 mod checkpoint;
 mod episodes;
 mod recipe;
+mod run;
 mod sample;
 mod trainer;
 #[cfg(test)]
@@ -20,4 +21,5 @@ pub(crate) mod twin;
 pub use ages::Ages;
 pub use episodes::{Episodes, measure};
 pub use recipe::Recipe;
+pub use run::run;
 pub use trainer::{Loss, Stepped, Trainer};

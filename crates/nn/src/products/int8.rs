@@ -16,6 +16,9 @@ const QUADS: usize = INPUTS / 4;
 /// Greatest magnitude of a byte.
 const GREATEST: f32 = 127.0;
 
+/// Tokens that are taken at once, where there are registers for them.
+const MOST_TOKENS: usize = 12;
+
 /// What unsigned inputs are shifted by.
 const SHIFT: i32 = 128;
 
@@ -176,34 +179,57 @@ impl Kernel for Product<'_> {
     #[inline(always)]
     fn run<V: Lanes>(mut self) {
         let n_tokens = self.out.len();
-        let mut at = 0;
-        while at < n_tokens {
-            let left = n_tokens - at;
-            if V::ROWS >= 8 && left >= 8 {
-                self.tile::<V, 8>(at);
-                at += 8;
-            } else if left >= 2 {
+        if V::ROWS >= MOST_TOKENS {
+            // Tiles as equal as can be: one of few tokens waits for its own sums.
+            let n_tiles = n_tokens.div_ceil(MOST_TOKENS);
+            let starts = (0..=n_tiles).map(|tile| tile * n_tokens / n_tiles.max(1));
+            for (from, to) in starts.clone().zip(starts.skip(1)) {
+                self.wide::<V>(from, to - from);
+            }
+            return;
+        }
+        for at in (0..n_tokens).step_by(2) {
+            if n_tokens - at >= 2 {
                 self.tile::<V, 2>(at);
-                at += 2;
             } else {
                 self.tile::<V, 1>(at);
-                at += 1;
             }
         }
     }
 }
 
 impl Product<'_> {
+    /// `n` tokens, at most [`MOST_TOKENS`], by 32 outputs.
+    #[inline(always)]
+    fn wide<V: Lanes>(&mut self, at: usize, n: usize) {
+        match n {
+            1 => self.tile::<V, 1>(at),
+            2 => self.tile::<V, 2>(at),
+            3 => self.tile::<V, 3>(at),
+            4 => self.tile::<V, 4>(at),
+            5 => self.tile::<V, 5>(at),
+            6 => self.tile::<V, 6>(at),
+            7 => self.tile::<V, 7>(at),
+            8 => self.tile::<V, 8>(at),
+            9 => self.tile::<V, 9>(at),
+            10 => self.tile::<V, 10>(at),
+            11 => self.tile::<V, 11>(at),
+            _ => self.tile::<V, MOST_TOKENS>(at),
+        }
+    }
+
     /// `N` tokens by 32 outputs.
     #[inline(always)]
     fn tile<V: Lanes, const N: usize>(&mut self, at: usize) {
         let n_tokens = self.out.len();
+        // Tiles after the first find the weights near.
+        let asks = N <= FEW || at == 0;
         let mut sums = [[V::no_ints(); 2]; N];
         for (x, weights) in self.x.chunks_exact(n_tokens).zip(self.panel.chunks_exact(QUADS)) {
             let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
             let weights: &[Panel; QUADS] = weights.try_into().expect("a block");
             for (input, weights) in weights.iter().enumerate() {
-                if N <= FEW {
+                if asks {
                     V::prefetch(weights, AHEAD_BYTES);
                     V::prefetch(weights, AHEAD_BYTES + 64);
                 }

@@ -1,11 +1,13 @@
 //! Training on the twin task.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use nn::{Precision, threads};
 
 use super::twin::{Twin, config};
-use super::{Ages, Episodes, Recipe, Trainer, measure};
+use super::{Ages, Episodes, Recipe, Trainer, measure, run};
 use crate::error::Error;
-use crate::model::{Instruction, Mind, PolicyConfig};
+use crate::model::{Instruction, Mind, Policy, PolicyConfig};
 
 fn recipe(steps: u64) -> Recipe {
     let ages = Ages::always(0);
@@ -58,12 +60,12 @@ fn the_square_that_is_named_is_reached() {
     let after = distance(&trainer, &data, 40);
     data.misnamed = true;
     let misled = distance(&trainer, &data, 40);
-    assert!(after < 0.5 * before, "{before} before, {after} after");
+    assert!(after < 0.4 * before, "{before} before, {after} after");
     assert!(misled > 2.0 * after, "{after} as named, {misled} when the other is named");
 }
 
 /// Enough for the twin task.
-const STEPS: u64 = 150;
+const STEPS: u64 = 260;
 
 #[test]
 fn a_run_that_was_interrupted_goes_on_to_the_same_bits() {
@@ -116,4 +118,28 @@ fn data_of_other_cameras_and_words_out_of_the_vocabulary_are_refused() {
     let mut trainer = Trainer::new(few, normal, recipe(1)).expect("a trainer");
     let error = trainer.learn(&Twin::new(3)).expect_err("a word");
     assert!(matches!(error, Error::Config { what: "instruction", .. }), "{error}");
+}
+
+#[test]
+fn a_run_stops_when_told_to_and_goes_on_in_its_folder() {
+    let data = Twin::new(50);
+    let folder = tempfile::tempdir().expect("a folder");
+    let stop = AtomicBool::new(false);
+    let mut steps = Vec::new();
+    let mut tell = |stepped: &super::Stepped| {
+        steps.push(stepped.step);
+        stop.store(stepped.step == 2, Ordering::Relaxed);
+    };
+    let first = run(&config(), recipe(4), &data, folder.path(), &stop, &mut tell);
+    assert!(first.expect("a run").step() == 2);
+    stop.store(false, Ordering::Relaxed);
+    let mut tell = |stepped: &super::Stepped| steps.push(stepped.step);
+    let second = run(&config(), recipe(4), &data, folder.path(), &stop, &mut tell);
+    let second = second.expect("a run");
+    assert_eq!(steps, [1, 2, 3, 4]);
+    let mut whole = trainer(4, &data);
+    (0..4).for_each(|_| drop(whole.learn(&data).expect("a step")));
+    assert!(whole.policy().weights.parameters == second.policy().weights.parameters);
+    let policy = Policy::load_as(&folder.path().join("policy.safetensors"), &config());
+    assert!(policy.expect("a policy").recipe.expect("a recipe").contains("\"steps\":4"));
 }

@@ -148,8 +148,13 @@ impl Fast {
             parts[n_parts + 1..][..KEYPOINT_SCALES].copy_from_slice(&points);
             n_parts += 1 + KEYPOINT_SCALES;
         }
-        let mut x = tape.join(&parts[..=n_parts], n);
-        x = tape.add_table(&self.places, x);
+        let seen = tape.join(&parts[..=n_parts], n);
+        self.digest(tape, n, seen)
+    }
+
+    /// The encoder: from tokens of what was seen, `[n · M, width]`, to what is attended to.
+    pub fn digest<'a>(&'a self, tape: &mut Tape<'a>, n: usize, seen: Var) -> Var {
+        let mut x = tape.add_table(&self.places, seen);
         for layer in &self.encoder {
             x = layer.forward(tape, x, n);
         }
