@@ -4,12 +4,12 @@
 //! tick (decoder), over frames and ticks one after another. Then the transformer of the `helix` shape,
 //! encoder and decoder whole, at about 16 and 64 tokens; where `ROBOT_PEER_PYTHON` names a Python that
 //! has `torch`, `onnx` and `onnxruntime`, side by side with the same network there, one forward each in
-//! turn, so that whatever else the machine does falls on all of them.
+//! turn, so that whatever else the machine does falls on all of them. All times are the thread's own.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
+use cpu_time::ThreadTime;
 use nn::train::{Room, Tape};
 use nn::{Attended, Cpu, Precision, threads};
 use robot::model::network::{Fast, Maker, Memory};
@@ -51,8 +51,9 @@ fn print(text: std::fmt::Arguments<'_>) {
     }
 }
 
+/// Milliseconds of the thread's own time: what other work on the machine takes is not counted.
 fn time(mut work: impl FnMut()) -> f64 {
-    let start = Instant::now();
+    let start = ThreadTime::now();
     work();
     start.elapsed().as_secs_f64() * 1e3
 }
@@ -70,16 +71,24 @@ fn loops(name: &str) {
     let mut chunk = vec![0.0; config.chunk_ticks() * config.action];
     for precision in PRECISIONS {
         let mut s1: S1 = policy.s1(precision);
-        let mut see = || time(|| s1.see(&pictures, &latent).expect("seen"));
-        (0..5).for_each(|_| drop(see()));
-        let mut frames: Vec<f64> = (0..FRAMES).map(|_| see()).collect();
+        let mut frames = Vec::new();
+        let mut longest = Vec::new();
+        for frame in 0..5 + FRAMES {
+            s1.begin(&pictures, &latent).expect("begun");
+            let slices: Vec<f64> = (0..s1.n_slices()).map(|_| time(|| _ = s1.advance())).collect();
+            if frame >= 5 {
+                frames.push(slices.iter().sum());
+                longest.push(slices.into_iter().fold(0.0, f64::max));
+            }
+        }
         let mut act = || time(|| s1.act(&state, &latent, &mut chunk).expect("a chunk"));
-        (0..20).for_each(|_| drop(act()));
+        (0..20).for_each(|_| _ = act());
         let mut ticks: Vec<f64> = (0..TICKS).map(|_| act()).collect();
         let (frame, frame99) = (quantile(&mut frames, 0.5), quantile(&mut frames, 0.99));
+        let slice = quantile(&mut longest, 0.5);
         let (tick, tick99) = (quantile(&mut ticks, 0.5), quantile(&mut ticks, 0.99));
         print(format_args!(
-            "{name:6} {:4}  frame {frame:7.3} ms (p99 {frame99:7.3}, n = {FRAMES})  \
+            "{name:6} {:4}  frame {frame:7.3} ms (p99 {frame99:7.3}, longest slice {slice:.3}, n = {FRAMES})  \
              tick {tick:7.3} ms (p99 {tick99:7.3}, n = {TICKS})  {:.1} MB a tick, one thread",
             precision.name(),
             s1.tick_bytes() as f64 / 1e6,

@@ -19,7 +19,10 @@ const GREATEST: f32 = 127.0;
 /// Tokens that are taken at once, where there are registers for them.
 const MOST_TOKENS: usize = 12;
 
-/// What unsigned inputs are shifted by.
+/// A float whose neighbours are the integers, far enough from both ends of them.
+const INTEGERS: f32 = 12_582_912.0;
+
+/// What unsigned inputs are shifted by: their highest bit is flipped.
 const SHIFT: i32 = 128;
 
 #[cfg(target_arch = "x86_64")]
@@ -123,7 +126,8 @@ impl Kernel for Round<'_> {
             for (half, row) in [&low[token], high].into_iter().enumerate() {
                 let bytes = &mut bytes[half * BLOCK..(half + 1) * BLOCK];
                 for (byte, value) in bytes.iter_mut().zip(row.0) {
-                    *byte = ((value * factor).round_ties_even() as i32 + SHIFT) as u8;
+                    // The sum's last bits are the nearest integer, ties to even.
+                    *byte = (value * factor + INTEGERS).to_bits() as u8 ^ 0x80;
                 }
             }
             for (into, four) in out.0.iter_mut().zip(bytes.as_chunks::<4>().0) {

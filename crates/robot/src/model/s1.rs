@@ -1,32 +1,47 @@
 //! S1 in its loop: sees a frame, acts every tick.
 
 use nn::train::{Room, Tape};
-use nn::{Attended, Cpu, threads};
+use nn::{Attended, Blocked, Cpu, threads};
 
 use super::config::PolicyConfig;
 use super::network::{Fast, Memory};
 use super::normal::{Normalisation, orthonormal};
 use super::pictures::{Shift, rows, windows};
-use super::tensors::padded;
+use super::tensors::{memory_tokens, padded};
 use crate::error::{Error, Result, expect_length};
 use crate::interface::{ACTION, ARMS, WRIST};
 
-/// The fast policy. It works on the thread that calls it, and allocates nothing after the first
-/// [`S1::see`] and [`S1::act`].
+/// The fast policy. It works on the thread that calls it, and allocates nothing after the first two
+/// frames and the first [`S1::act`].
 #[derive(Debug)]
 pub struct S1 {
     config: PolicyConfig,
     normal: Normalisation,
     fast: Fast,
     cpu: Cpu,
-    seeing: Room,
+    seeing: Vec<Room>,
     acting: Room,
     held: Vec<Attended>,
     has_seen: bool,
+    frame: Frame,
     /// Normalised state.
     state: Vec<f32>,
     /// Actions of the last chunk, `[chunk, action]`.
     knots: Vec<f32>,
+}
+
+/// A frame that is being taken in.
+#[derive(Debug)]
+struct Frame {
+    pictures: Vec<Vec<u8>>,
+    latent: Vec<f32>,
+    /// Tokens of it so far.
+    seen: Blocked,
+    n_seen: usize,
+    /// Keys and values, once it is whole; before that, of the frame before the last.
+    held: Vec<Attended>,
+    /// The next slice, if there is one.
+    next: Option<usize>,
 }
 
 impl S1 {
@@ -36,10 +51,18 @@ impl S1 {
             normal: normal.clone(),
             fast,
             cpu: Cpu::best(),
-            seeing: Room::default(),
+            seeing: Vec::new(),
             acting: Room::default(),
             held: Vec::new(),
             has_seen: false,
+            frame: Frame {
+                pictures: config.cameras.iter().map(|camera| vec![0; camera.bytes()]).collect(),
+                latent: vec![0.0; config.latent],
+                seen: Blocked::new(memory_tokens(config), config.s1.width),
+                n_seen: 0,
+                held: Vec::new(),
+                next: None,
+            },
             state: vec![0.0; config.state],
             knots: vec![0.0; config.s1.chunk * config.action],
         }
@@ -57,32 +80,78 @@ impl S1 {
         self.fast.tick_bytes()
     }
 
-    /// Takes in one picture of every camera, `[H, W, 3]` bytes, and the latent of that time.
+    /// Takes in one picture of every camera, `[H, W, 3]` bytes, and the latent of that time, at once.
     ///
     /// # Errors
-    /// If something is of another size, or the latent is not finite; what was seen before stays then.
+    /// As [`S1::begin`].
     pub fn see(&mut self, pictures: &[&[u8]], latent: &[f32]) -> Result<()> {
+        self.begin(pictures, latent)?;
+        while !self.advance() {}
+        Ok(())
+    }
+
+    /// Calls of [`S1::advance`] that take a frame in: one for each camera, and one for the encoder.
+    #[must_use]
+    pub fn n_slices(&self) -> usize {
+        self.config.cameras.len() + 1
+    }
+
+    /// Begins to take in one picture of every camera, `[H, W, 3]` bytes, and the latent of that time.
+    /// A frame that was not taken in whole is given up.
+    ///
+    /// # Errors
+    /// If something is of another size, or the latent is not finite; nothing has changed then.
+    pub fn begin(&mut self, pictures: &[&[u8]], latent: &[f32]) -> Result<()> {
         expect_length("the list of pictures", pictures.len(), self.config.cameras.len())?;
         for (camera, picture) in self.config.cameras.iter().zip(pictures) {
             expect_length(&camera.name, picture.len(), camera.bytes())?;
         }
         self.check_latent(latent)?;
-        threads::alone(|| {
-            let mut tape = Tape::forward_in(self.cpu, std::mem::take(&mut self.seeing));
-            let width = self.config.latent;
-            let latent = tape.given(1, width, |into| rows(into, 0, latent));
-            let stem = self.config.s1.backbone.stages[0];
-            let cameras = &self.config.cameras;
-            let mut fill = |camera: usize, into: &mut nn::Blocked| {
-                let shape = [stem.kernel, stem.stride];
-                windows(&cameras[camera], pictures[camera], shape, Shift::default(), 0, into);
-            };
-            let memory = self.fast.encode(&mut tape, 1, latent, &mut fill);
-            self.fast.hold(&mut tape, 1, memory, &mut self.held);
-            self.seeing = tape.into_room();
-        });
-        self.has_seen = true;
+        let Frame { pictures: kept, latent: kept_latent, n_seen, next, .. } = &mut self.frame;
+        kept.iter_mut().zip(pictures).for_each(|(kept, picture)| kept.copy_from_slice(picture));
+        kept_latent.copy_from_slice(latent);
+        (*n_seen, *next) = (0, Some(0));
         Ok(())
+    }
+
+    /// Does the next slice of taking in the frame that was begun, so that a loop can do a slice a tick
+    /// and act in between on what it saw before. Whether the frame is taken in, or none was begun.
+    pub fn advance(&mut self) -> bool {
+        let Some(slice) = self.frame.next else { return true };
+        threads::alone(|| self.take_in(slice));
+        let is_whole = slice + 1 == self.n_slices();
+        self.frame.next = (!is_whole).then_some(slice + 1);
+        if is_whole {
+            std::mem::swap(&mut self.held, &mut self.frame.held);
+            self.has_seen = true;
+        }
+        is_whole
+    }
+
+    /// A camera's tokens, or, last, the encoder.
+    fn take_in(&mut self, slice: usize) {
+        let S1 { config, fast, cpu, frame, seeing, .. } = self;
+        let Frame { pictures, latent, seen, n_seen, held, .. } = frame;
+        // Memory of its own for each slice: what one leaves is of the shapes that it needs again.
+        seeing.resize_with(config.cameras.len() + 1, Room::default);
+        let mut tape = Tape::forward_in(*cpu, std::mem::take(&mut seeing[slice]));
+        let latent = tape.given(1, config.latent, |into| rows(into, 0, latent));
+        if let Some(camera) = config.cameras.get(slice) {
+            let stem = config.s1.backbone.stages[0];
+            let picture = &pictures[slice];
+            let mut fill = |_: usize, into: &mut Blocked| {
+                windows(camera, picture, [stem.kernel, stem.stride], Shift::default(), 0, into);
+            };
+            *n_seen += fast.look_alone(&mut tape, slice, latent, &mut fill, (seen, *n_seen));
+        } else {
+            fast.note(&mut tape, latent, seen, *n_seen);
+            let all = tape.given(seen.n_tokens(), seen.n_channels(), |into| {
+                into.rows_mut().copy_from_slice(seen.rows());
+            });
+            let memory = fast.digest(&mut tape, 1, all);
+            fast.hold(&mut tape, 1, memory, held);
+        }
+        seeing[slice] = tape.into_room();
     }
 
     /// Decodes a chunk from the state and the newest latent: an action for this tick and each of

@@ -109,13 +109,14 @@ fn rotations_stay_orthonormal_between_actions() {
 }
 
 #[test]
-fn nothing_is_allocated_after_the_first_frame_and_tick() {
+fn nothing_is_allocated_once_frames_and_ticks_were_seen() {
     let policy = policy();
     for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
         let mut s1 = policy.s1(precision);
         let pictures = [picture(1), picture(2)];
         let (state, latent) = (state(), latent());
         let mut chunk = vec![0.0; 5 * 21];
+        s1.see(&[&pictures[1]], &latent).expect("seen");
         s1.see(&[&pictures[0]], &latent).expect("seen");
         s1.act(&state, &latent, &mut chunk).expect("a chunk");
         let before = chunk.clone();
@@ -126,6 +127,27 @@ fn nothing_is_allocated_after_the_first_frame_and_tick() {
         assert_eq!(counted.count_total, 0, "{precision:?}");
         assert_ne!(before, chunk, "another picture, another action");
     }
+}
+
+#[test]
+fn until_a_frame_is_taken_in_whole_the_one_before_is_acted_on() {
+    let mut s1 = policy().s1(Precision::F32);
+    let mut act = |s1: &mut super::S1| {
+        let mut chunk = vec![0.0; 5 * 21];
+        s1.act(&state(), &latent(), &mut chunk).expect("a chunk");
+        chunk
+    };
+    s1.see(&[&picture(2)], &latent()).expect("seen");
+    let second = act(&mut s1);
+    s1.see(&[&picture(1)], &latent()).expect("seen");
+    let first = act(&mut s1);
+    s1.begin(&[&picture(3)], &latent()).expect("begun");
+    assert!(!s1.advance() && act(&mut s1) == first);
+    // Given up for a newer one.
+    s1.begin(&[&picture(2)], &latent()).expect("begun");
+    assert!(!s1.advance() && act(&mut s1) == first);
+    assert!(s1.advance() && act(&mut s1) == second && s1.advance());
+    assert_ne!(first, second);
 }
 
 #[test]

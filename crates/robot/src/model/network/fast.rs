@@ -2,7 +2,7 @@
 //! chunk of actions, every tick.
 
 use nn::train::{Embedding, Gather, Norm, Product, Tape, Var};
-use nn::{Attended, Channels, Heads};
+use nn::{Attended, Blocked, Channels, Heads};
 
 use super::{Backbone, Fill, Layer, Maker, Mlp, Own};
 use crate::model::config::{KEYPOINT_SCALES, MOST_CAMERAS, PolicyConfig};
@@ -52,6 +52,9 @@ struct Decoder {
     take: Product,
     mlp: Mlp,
 }
+
+/// Activations that a camera gives.
+const PARTS: usize = 1 + KEYPOINT_SCALES;
 
 /// Tokens before the queries: latent and state.
 const BEFORE: usize = 2;
@@ -115,41 +118,84 @@ impl Fast {
         latent: Var,
         fill: &mut Fill<'_>,
     ) -> Var {
+        let token = tape.product(&self.latent, latent, None);
+        // Filled below, camera by camera; the last one is the latent.
+        let mut parts = [token; MOST_CAMERAS * PARTS + 1];
+        let mut n_parts = 0;
+        let films = self.films(tape, latent);
+        for camera in 0..self.backbone.cameras.len() {
+            let seen = self.look(tape, camera, n, films, fill);
+            parts[n_parts..][..PARTS].copy_from_slice(&seen);
+            n_parts += PARTS;
+        }
+        let seen = tape.join(&parts[..=n_parts], n);
+        self.digest(tape, n, seen)
+    }
+
+    /// How latents change what the backbone sees at the scales of keypoints.
+    fn films<'a>(&'a self, tape: &mut Tape<'a>, latent: Var) -> [Var; KEYPOINT_SCALES] {
+        let mut films = [latent; KEYPOINT_SCALES];
+        for (film, scale) in films.iter_mut().zip(&self.scales) {
+            *film = tape.product(&scale.film, latent, None);
+        }
+        films
+    }
+
+    /// One camera's tokens: positions, and keypoints of each scale.
+    fn look<'a>(
+        &'a self,
+        tape: &mut Tape<'a>,
+        camera: usize,
+        n: usize,
+        films: [Var; KEYPOINT_SCALES],
+        fill: &mut Fill<'_>,
+    ) -> [Var; PARTS] {
         let first = self.backbone.stages.len() - 1 - KEYPOINT_SCALES;
         let scale = |stage: usize| {
             let at = stage.checked_sub(first)?;
             self.scales.get(at).map(|scale| (at, scale))
         };
+        let mut parts = [films[0]; PARTS];
+        parts[0] = self.backbone.forward(
+            tape,
+            camera,
+            n,
+            fill,
+            |tape, stage, x| scale(stage).map_or(x, |(at, _)| tape.modulate(x, films[at])),
+            |tape, stage, x| {
+                if let Some((at, scale)) = scale(stage) {
+                    let heat = tape.product(&scale.heat, x, None);
+                    let found = tape.keypoints(heat, self.backbone.shape(camera, stage));
+                    parts[1 + at] = tape.product(&scale.place, found, None);
+                }
+            },
+        );
+        parts
+    }
+
+    /// One camera's tokens of one sample, written to `seen` from token `first` on. Gives how many.
+    pub fn look_alone<'a>(
+        &'a self,
+        tape: &mut Tape<'a>,
+        camera: usize,
+        latent: Var,
+        fill: &mut Fill<'_>,
+        (seen, first): (&mut Blocked, usize),
+    ) -> usize {
+        let films = self.films(tape, latent);
+        let parts = self.look(tape, camera, 1, films, fill);
+        let mut at = first;
+        for part in parts {
+            seen.write_tokens(at, tape.value(part));
+            at += tape.value(part).n_tokens();
+        }
+        at - first
+    }
+
+    /// The latent's token, written to one of `seen`.
+    pub fn note<'a>(&'a self, tape: &mut Tape<'a>, latent: Var, seen: &mut Blocked, at: usize) {
         let token = tape.product(&self.latent, latent, None);
-        // Filled below, camera by camera; the last one is the latent.
-        let mut parts = [token; MOST_CAMERAS * (1 + KEYPOINT_SCALES) + 1];
-        let mut n_parts = 0;
-        let mut by = [latent; KEYPOINT_SCALES];
-        for (by, scale) in by.iter_mut().zip(&self.scales) {
-            *by = tape.product(&scale.film, latent, None);
-        }
-        for camera in 0..self.backbone.cameras.len() {
-            let mut points = [token; KEYPOINT_SCALES];
-            let visual = self.backbone.forward(
-                tape,
-                camera,
-                n,
-                fill,
-                |tape, stage, x| scale(stage).map_or(x, |(at, _)| tape.modulate(x, by[at])),
-                |tape, stage, x| {
-                    if let Some((at, scale)) = scale(stage) {
-                        let heat = tape.product(&scale.heat, x, None);
-                        let found = tape.keypoints(heat, self.backbone.shape(camera, stage));
-                        points[at] = tape.product(&scale.place, found, None);
-                    }
-                },
-            );
-            parts[n_parts] = visual;
-            parts[n_parts + 1..][..KEYPOINT_SCALES].copy_from_slice(&points);
-            n_parts += 1 + KEYPOINT_SCALES;
-        }
-        let seen = tape.join(&parts[..=n_parts], n);
-        self.digest(tape, n, seen)
+        seen.write_tokens(at, tape.value(token));
     }
 
     /// The encoder: from tokens of what was seen, `[n · M, width]`, to what is attended to.
