@@ -3,7 +3,7 @@
 use crate::blocked::{Blocked, Row};
 use crate::cpu::Cpu;
 use crate::linear::Precision;
-use crate::products::{Input, Weights};
+use crate::products::{Input, Scratch, Weights};
 use crate::simd::{self, Kernel, Lanes};
 use crate::threads;
 
@@ -58,7 +58,8 @@ impl Glu {
         assert_eq!(out.n_channels(), self.n_outputs(), "outputs");
         assert_eq!(x.n_tokens(), out.n_tokens(), "tokens");
         let (n_tokens, n_blocks) = (x.n_tokens(), out.n_blocks());
-        let input = Input::new(cpu, x, self.gate.precision());
+        let mut scratch = Scratch::default();
+        let input = Input::new(cpu, x, self.gate.precision(), &mut scratch);
         let work = 2 * n_tokens * self.gate.n_inputs();
         threads::by_units(out.rows_mut(), n_blocks, work, |first, rows| {
             let panels = first..first + rows.len() / n_tokens;

@@ -21,6 +21,7 @@
 //! assert_eq!(y.to_rows(), [-2.0, -2.0]);
 //! ```
 
+mod attend;
 mod attention;
 mod blocked;
 mod cpu;
@@ -36,6 +37,7 @@ pub mod threads;
 pub mod train;
 pub mod weights;
 
+pub use attend::{Attended, Channels, Heads};
 pub use attention::{Attention, KeyValues, Rotary};
 pub use blocked::{BLOCK, Blocked, Row};
 pub use cpu::{Cpu, Isa};
@@ -45,3 +47,4 @@ pub use hyena::{Filter, Hyena, HyenaState};
 pub use linear::{Linear, Precision, Then};
 pub use loss::log_likelihoods;
 pub use norm::RmsNorm;
+pub use products::Scratch;

@@ -2,7 +2,7 @@
 
 use crate::blocked::{BLOCK, Blocked, Row};
 use crate::cpu::Cpu;
-use crate::products::{Input, Weights};
+use crate::products::{Input, Scratch, Weights};
 use crate::threads;
 
 /// How weights are kept.
@@ -76,12 +76,28 @@ impl Linear {
     /// # Panics
     /// If the shapes do not fit.
     pub fn forward(&self, cpu: Cpu, x: &Blocked, out: &mut Blocked, then: Then) {
+        self.forward_in(cpu, x, out, then, &mut Scratch::default());
+    }
+
+    /// As [`Linear::forward`], with room that is kept: nothing is allocated once it is large enough,
+    /// if one thread works.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn forward_in(
+        &self,
+        cpu: Cpu,
+        x: &Blocked,
+        out: &mut Blocked,
+        then: Then,
+        scratch: &mut Scratch,
+    ) {
         assert_eq!(x.n_channels(), self.n_inputs(), "inputs");
         assert_eq!(out.n_channels(), self.n_outputs(), "outputs");
         assert_eq!(x.n_tokens(), out.n_tokens(), "tokens");
         let n_tokens = x.n_tokens();
         let n_blocks = out.n_blocks();
-        let input = Input::new(cpu, x, self.weights.precision());
+        let input = Input::new(cpu, x, self.weights.precision(), scratch);
         threads::by_units(out.rows_mut(), n_blocks, n_tokens * self.n_inputs(), |first, rows| {
             let panels = first..first + rows.len() / n_tokens;
             for (panel, rows) in panels.clone().zip(rows.chunks_exact_mut(n_tokens)) {

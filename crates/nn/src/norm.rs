@@ -2,6 +2,7 @@
 
 use crate::blocked::{Blocked, Row};
 use crate::cpu::Cpu;
+use crate::products::Scratch;
 use crate::simd::{self, Kernel, Lanes};
 use crate::threads;
 
@@ -25,17 +26,26 @@ impl RmsNorm {
     /// # Panics
     /// If the shapes do not fit.
     pub fn forward(&self, cpu: Cpu, x: &Blocked, out: &mut Blocked) {
+        self.forward_in(cpu, x, out, &mut Scratch::default());
+    }
+
+    /// As [`RmsNorm::forward`], with room that is kept.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn forward_in(&self, cpu: Cpu, x: &Blocked, out: &mut Blocked, scratch: &mut Scratch) {
         assert_eq!((x.n_channels(), out.n_channels()), (self.n_channels, self.n_channels));
         assert_eq!(x.n_tokens(), out.n_tokens());
         let (n_tokens, n_blocks) = (x.n_tokens(), x.n_blocks());
-        let mut factors = vec![0.0; n_tokens];
-        threads::by_units(&mut factors, n_tokens, n_blocks, |first, factors| {
+        let factors = &mut scratch.factors;
+        factors.resize(n_tokens, 0.0);
+        threads::by_units(factors, n_tokens, n_blocks, |first, factors| {
             simd::run(cpu, Factors { norm: self, x, first, factors });
         });
         threads::by_units(out.rows_mut(), n_blocks, n_tokens, |first, rows| {
             for (idx, rows) in rows.chunks_exact_mut(n_tokens).enumerate() {
                 let (x, scale) = (x.block(first + idx), &self.scale[first + idx]);
-                simd::run(cpu, Scale { x, scale, factors: &factors, rows });
+                simd::run(cpu, Scale { x, scale, factors, rows });
             }
         });
     }

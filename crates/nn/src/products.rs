@@ -35,22 +35,40 @@ enum Panels {
     Int8 { panels: Pages<Panel>, columns: Vec<int8::Columns> },
 }
 
+/// Room for what operations need in passing, kept between them so that a loop which must not allocate
+/// does not.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    narrow: Vec<Narrow>,
+    pub(crate) factors: Vec<f32>,
+    pub(crate) attended: crate::attend::Attended,
+}
+
 /// What is multiplied, in the precision of the weights.
 pub(crate) enum Input<'a> {
     F32(&'a Blocked),
-    Bf16(Vec<Narrow>),
-    Int8 { bytes: Vec<Narrow>, scales: Vec<f32> },
+    Bf16(&'a [Narrow]),
+    Int8 { bytes: &'a [Narrow], scales: &'a [f32] },
 }
 
-impl Input<'_> {
+impl<'a> Input<'a> {
     /// Rounds activations for weights of a precision.
-    pub(crate) fn new(cpu: Cpu, x: &Blocked, precision: Precision) -> Input<'_> {
+    pub(crate) fn new(
+        cpu: Cpu,
+        x: &'a Blocked,
+        precision: Precision,
+        scratch: &'a mut Scratch,
+    ) -> Input<'a> {
+        let Scratch { narrow, factors, .. } = scratch;
         match precision {
             Precision::F32 => Input::F32(x),
-            Precision::Bf16 => Input::Bf16(bf16::round_input(cpu, x)),
+            Precision::Bf16 => {
+                bf16::round_input(cpu, x, narrow);
+                Input::Bf16(narrow)
+            }
             Precision::Int8 => {
-                let (bytes, scales) = int8::round_input(cpu, x);
-                Input::Int8 { bytes, scales }
+                int8::round_input(cpu, x, narrow, factors);
+                Input::Int8 { bytes: narrow, scales: factors }
             }
         }
     }

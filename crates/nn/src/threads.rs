@@ -41,6 +41,17 @@ pub fn with_count<T>(n: usize, work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// Runs `work` with the thread it is on alone, as part of something that is already spread over
+/// threads, or of a loop that must neither allocate nor wait for another thread.
+pub fn alone<T>(work: impl FnOnce() -> T) -> T {
+    static ALONE: OnceLock<Arc<Pool>> = OnceLock::new();
+    let pool = Arc::clone(ALONE.get_or_init(|| Arc::new(Pool::new(1))));
+    let before = CHOSEN.replace(Some(pool));
+    let done = work();
+    CHOSEN.set(before);
+    done
+}
+
 /// Does each part once, and gives what they give, in order.
 pub fn map<T: Send, R: Send>(parts: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let slots: Vec<Mutex<(Option<T>, Option<R>)>> =

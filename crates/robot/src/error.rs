@@ -56,6 +56,29 @@ pub enum Error {
         /// What is wrong, and what would be right.
         reason: String,
     },
+    /// A policy gave, or was given, something that is no number.
+    #[error("{what} holds a value that is not finite")]
+    NotFinite {
+        /// What holds it.
+        what: &'static str,
+    },
+    /// A checkpoint that belongs to something else, or lacks something.
+    #[error("failed to use checkpoint: {reason}: {}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// A step of training gave no numbers.
+    #[error("training diverged at step {step}: lower the learning rate, or go on from the last checkpoint")]
+    Diverged {
+        /// The step, from 1.
+        step: u64,
+    },
+    /// A file of weights that cannot be read or written.
+    #[error(transparent)]
+    Weights(#[from] nn::Error),
 }
 
 impl Error {
@@ -73,6 +96,14 @@ impl Error {
     pub(crate) fn config(what: &'static str, reason: impl Into<String>) -> Error {
         Error::Config { what, reason: reason.into() }
     }
+}
+
+/// Checks a length.
+pub(crate) fn expect_length(what: &str, got: usize, expected: usize) -> Result<()> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(Error::Shape { what: what.to_owned(), got, expected })
 }
 
 /// The crate's results.

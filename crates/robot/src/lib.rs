@@ -7,6 +7,8 @@
 //! processes are started, watched and replaced.
 
 pub mod interface;
+pub mod model;
+pub mod train;
 
 pub mod collect;
 pub mod experts;

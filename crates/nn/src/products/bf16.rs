@@ -25,12 +25,11 @@ pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Panel]) {
 }
 
 /// Activations `[K / 32][T]`, rounded to nearest.
-pub(super) fn round_input(cpu: Cpu, x: &Blocked) -> Vec<Narrow> {
-    let mut all = vec![Narrow([0; PAIRS]); x.rows().len()];
-    threads::by_units(&mut all, x.rows().len(), 1, |first, out| {
+pub(super) fn round_input(cpu: Cpu, x: &Blocked, all: &mut Vec<Narrow>) {
+    all.resize(x.rows().len(), Narrow([0; PAIRS]));
+    threads::by_units(all, x.rows().len(), 1, |first, out| {
         simd::run(cpu, Round { rows: &x.rows()[first..], out });
     });
-    all
 }
 
 /// Plain code; here it is compiled for whole vectors.

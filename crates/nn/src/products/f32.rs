@@ -11,6 +11,12 @@ const INPUT_BLOCKS: usize = 8;
 /// would by itself.
 pub(super) const FEW: usize = 2;
 
+/// Tokens that are taken at once, where there are registers for them.
+const MOST_TOKENS: usize = 14;
+
+/// Activations of so many bytes stay in the second-level cache beside a panel of weights.
+const NEAR_BYTES: usize = 1 << 20;
+
 /// How much earlier.
 pub(super) const AHEAD_BYTES: usize = 8192;
 
@@ -43,6 +49,14 @@ impl Kernel for Product<'_> {
         let n_tokens = self.out.len() / self.n_panels;
         let n_inputs = self.panels.len() / self.n_panels;
         let n_blocks = n_inputs / BLOCK;
+        if V::ROWS >= MOST_TOKENS && size_of_val(self.x) <= NEAR_BYTES {
+            for (panel, out) in
+                self.panels.chunks_exact(n_inputs).zip(self.out.chunks_exact_mut(n_tokens))
+            {
+                few::<V>(self.x, panel, n_tokens, out);
+            }
+            return;
+        }
         // With one row of tiles nothing is used twice.
         let at_once = if n_tokens <= V::ROWS { n_blocks } else { INPUT_BLOCKS };
         let mut first = 0;
@@ -55,6 +69,34 @@ impl Kernel for Product<'_> {
                 tiles::<V>(x, panel, n_tokens, 0, out);
             }
             first += n;
+        }
+    }
+}
+
+/// Adds the products of few tokens by 32 outputs. The weights come from memory, once, for the first
+/// tile; tiles are as equal as can be, since one of few tokens waits for its own sums.
+#[inline(always)]
+fn few<V: Lanes>(x: &[Row], panel: &[Row], n: usize, out: &mut [Row]) {
+    let n_tiles = n.div_ceil(MOST_TOKENS).max(1);
+    for tile in 0..n_tiles {
+        let (at, end) = (tile * n / n_tiles, (tile + 1) * n / n_tiles);
+        let ask = tile == 0;
+        match end - at {
+            0 => {}
+            1 => sums::<V, 1>(x, panel, n, [at, at], ask, out),
+            2 => sums::<V, 2>(x, panel, n, [at, at], ask, out),
+            3 => sums::<V, 3>(x, panel, n, [at, at], ask, out),
+            4 => sums::<V, 4>(x, panel, n, [at, at], ask, out),
+            5 => sums::<V, 5>(x, panel, n, [at, at], ask, out),
+            6 => sums::<V, 6>(x, panel, n, [at, at], ask, out),
+            7 => sums::<V, 7>(x, panel, n, [at, at], ask, out),
+            8 => sums::<V, 8>(x, panel, n, [at, at], ask, out),
+            9 => sums::<V, 9>(x, panel, n, [at, at], ask, out),
+            10 => sums::<V, 10>(x, panel, n, [at, at], ask, out),
+            11 => sums::<V, 11>(x, panel, n, [at, at], ask, out),
+            12 => sums::<V, 12>(x, panel, n, [at, at], ask, out),
+            13 => sums::<V, 13>(x, panel, n, [at, at], ask, out),
+            _ => sums::<V, MOST_TOKENS>(x, panel, n, [at, at], ask, out),
         }
     }
 }
@@ -106,6 +148,19 @@ pub(crate) fn tile<V: Lanes, const N: usize>(
     to: usize,
     out: &mut [Row],
 ) {
+    sums::<V, N>(x, panel, n_tokens, [at, to], N <= FEW, out);
+}
+
+/// [`tile`]; where it `asks`, weights that come later are asked for.
+#[inline(always)]
+fn sums<V: Lanes, const N: usize>(
+    x: &[Row],
+    panel: &[Row],
+    n_tokens: usize,
+    [at, to]: [usize; 2],
+    asks: bool,
+    out: &mut [Row],
+) {
     let out: &mut [Row; N] = (&mut out[to..to + N]).try_into().expect("N rows");
     let mut sums = [[V::splat(0.0); 2]; N];
     for row in 0..N {
@@ -116,7 +171,7 @@ pub(crate) fn tile<V: Lanes, const N: usize>(
         let x: &[Row; N] = (&x[at..at + N]).try_into().expect("N rows");
         let weights: &[Row; BLOCK] = weights.try_into().expect("a block");
         for (input, weights) in weights.iter().enumerate() {
-            if N <= FEW {
+            if asks {
                 V::prefetch(weights, AHEAD_BYTES);
                 V::prefetch(weights, AHEAD_BYTES + 64);
             }

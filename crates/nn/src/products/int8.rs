@@ -16,8 +16,20 @@ const QUADS: usize = INPUTS / 4;
 /// Greatest magnitude of a byte.
 const GREATEST: f32 = 127.0;
 
-/// What unsigned inputs are shifted by.
+/// Tokens that are taken at once, where there are registers for them.
+const MOST_TOKENS: usize = 12;
+
+/// A float whose neighbours are the integers, far enough from both ends of them.
+const INTEGERS: f32 = 12_582_912.0;
+
+/// What unsigned inputs are shifted by: their highest bit is flipped.
 const SHIFT: i32 = 128;
+
+#[cfg(target_arch = "x86_64")]
+thread_local! {
+    /// Sums of tiles, kept so that products of a loop do not allocate.
+    static SUMS: std::cell::RefCell<Vec<Panel>> = const { std::cell::RefCell::new(Vec::new()) };
+}
 
 /// Of 32 outputs: the size of one step, and 128 times the sum of the weights.
 #[derive(Debug, Clone, Copy)]
@@ -50,20 +62,19 @@ pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Panel]) -> Columns
 }
 
 /// Activations as `[K / 64][T]` of 64 bytes, and the size of one step of each token.
-pub(super) fn round_input(cpu: Cpu, x: &Blocked) -> (Vec<Narrow>, Vec<f32>) {
+pub(super) fn round_input(cpu: Cpu, x: &Blocked, all: &mut Vec<Narrow>, scales: &mut Vec<f32>) {
     let n_tokens = x.n_tokens();
-    let mut scales = vec![0.0_f32; n_tokens];
-    threads::by_units(&mut scales, n_tokens, x.n_blocks(), |first, scales| {
+    scales.resize(n_tokens, 0.0);
+    threads::by_units(scales, n_tokens, x.n_blocks(), |first, scales| {
         simd::run(cpu, Steps { x, first, scales });
     });
     let n_blocks = x.n_blocks().div_ceil(2);
-    let mut all = vec![Narrow([0; QUADS]); n_blocks * n_tokens];
-    threads::by_units(&mut all, n_blocks, n_tokens, |first, all| {
+    all.resize(n_blocks * n_tokens, Narrow([0; QUADS]));
+    threads::by_units(all, n_blocks, n_tokens, |first, all| {
         for (idx, out) in all.chunks_exact_mut(n_tokens).enumerate() {
-            simd::run(cpu, Round { x, block: 2 * (first + idx), scales: &scales, out });
+            simd::run(cpu, Round { x, block: 2 * (first + idx), scales, out });
         }
     });
-    (all, scales)
 }
 
 /// Sizes of steps: the greatest magnitude of a token is the greatest byte.
@@ -115,7 +126,8 @@ impl Kernel for Round<'_> {
             for (half, row) in [&low[token], high].into_iter().enumerate() {
                 let bytes = &mut bytes[half * BLOCK..(half + 1) * BLOCK];
                 for (byte, value) in bytes.iter_mut().zip(row.0) {
-                    *byte = ((value * factor).round_ties_even() as i32 + SHIFT) as u8;
+                    // The sum's last bits are the nearest integer, ties to even.
+                    *byte = (value * factor + INTEGERS).to_bits() as u8 ^ 0x80;
                 }
             }
             for (into, four) in out.0.iter_mut().zip(bytes.as_chunks::<4>().0) {
@@ -140,14 +152,17 @@ pub(super) fn add_product(
     for ((panel, columns), out) in all {
         #[cfg(target_arch = "x86_64")]
         if cpu.amx && n_tokens > super::FEW_TOKENS {
-            let mut sums = vec![Panel::ZERO; n_tokens];
-            simd::tile_i8(x, panel, &mut sums);
-            for ((sums, out), scale) in sums.iter().zip(out).zip(scales) {
-                for lane in 0..BLOCK {
-                    let sum = sums.0[lane].cast_signed() - columns.offset[lane];
-                    out.0[lane] = (sum as f32).mul_add(scale * columns.scale.0[lane], out.0[lane]);
+            SUMS.with_borrow_mut(|sums| {
+                sums.clear();
+                sums.resize(n_tokens, Panel::ZERO);
+                simd::tile_i8(x, panel, sums);
+                for ((sums, out), scale) in sums.iter().zip(out).zip(scales) {
+                    for lane in 0..BLOCK {
+                        let sum = (sums.0[lane].cast_signed() - columns.offset[lane]) as f32;
+                        out.0[lane] = sum.mul_add(scale * columns.scale.0[lane], out.0[lane]);
+                    }
                 }
-            }
+            });
             continue;
         }
         simd::run(cpu, Product { x, scales, panel, columns, out });
@@ -168,34 +183,57 @@ impl Kernel for Product<'_> {
     #[inline(always)]
     fn run<V: Lanes>(mut self) {
         let n_tokens = self.out.len();
-        let mut at = 0;
-        while at < n_tokens {
-            let left = n_tokens - at;
-            if V::ROWS >= 8 && left >= 8 {
-                self.tile::<V, 8>(at);
-                at += 8;
-            } else if left >= 2 {
+        if V::ROWS >= MOST_TOKENS {
+            // Tiles as equal as can be: one of few tokens waits for its own sums.
+            let n_tiles = n_tokens.div_ceil(MOST_TOKENS);
+            let starts = (0..=n_tiles).map(|tile| tile * n_tokens / n_tiles.max(1));
+            for (from, to) in starts.clone().zip(starts.skip(1)) {
+                self.wide::<V>(from, to - from);
+            }
+            return;
+        }
+        for at in (0..n_tokens).step_by(2) {
+            if n_tokens - at >= 2 {
                 self.tile::<V, 2>(at);
-                at += 2;
             } else {
                 self.tile::<V, 1>(at);
-                at += 1;
             }
         }
     }
 }
 
 impl Product<'_> {
+    /// `n` tokens, at most [`MOST_TOKENS`], by 32 outputs.
+    #[inline(always)]
+    fn wide<V: Lanes>(&mut self, at: usize, n: usize) {
+        match n {
+            1 => self.tile::<V, 1>(at),
+            2 => self.tile::<V, 2>(at),
+            3 => self.tile::<V, 3>(at),
+            4 => self.tile::<V, 4>(at),
+            5 => self.tile::<V, 5>(at),
+            6 => self.tile::<V, 6>(at),
+            7 => self.tile::<V, 7>(at),
+            8 => self.tile::<V, 8>(at),
+            9 => self.tile::<V, 9>(at),
+            10 => self.tile::<V, 10>(at),
+            11 => self.tile::<V, 11>(at),
+            _ => self.tile::<V, MOST_TOKENS>(at),
+        }
+    }
+
     /// `N` tokens by 32 outputs.
     #[inline(always)]
     fn tile<V: Lanes, const N: usize>(&mut self, at: usize) {
         let n_tokens = self.out.len();
+        // Tiles after the first find the weights near.
+        let asks = N <= FEW || at == 0;
         let mut sums = [[V::no_ints(); 2]; N];
         for (x, weights) in self.x.chunks_exact(n_tokens).zip(self.panel.chunks_exact(QUADS)) {
             let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
             let weights: &[Panel; QUADS] = weights.try_into().expect("a block");
             for (input, weights) in weights.iter().enumerate() {
-                if N <= FEW {
+                if asks {
                     V::prefetch(weights, AHEAD_BYTES);
                     V::prefetch(weights, AHEAD_BYTES + 64);
                 }

@@ -73,7 +73,7 @@ impl Kernel for Backward<'_> {
 
 /// `x Φ(x)`, and its derivative `Φ(x) + x φ(x)`.
 #[inline(always)]
-fn gelu_and_slope<V: Lanes>(x: V) -> (V, V) {
+pub(super) fn gelu_and_slope<V: Lanes>(x: V) -> (V, V) {
     let root = V::splat(std::f32::consts::FRAC_1_SQRT_2);
     let half = V::splat(0.5);
     let below = x.mul(root).erf().fma(half, half);

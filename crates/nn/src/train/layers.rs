@@ -24,6 +24,41 @@ impl Embedding {
         Embedding { table, values: parameter.values(), n_channels: parameter.shape[1] }
     }
 
+    /// Rows of the table.
+    pub fn n_rows(&self) -> usize {
+        self.values.len() / self.n_channels
+    }
+
+    /// Channels of a row.
+    pub fn n_channels(&self) -> usize {
+        self.n_channels
+    }
+
+    /// Adds the table to each sample of `x`, whose tokens are as many as it has rows.
+    pub(super) fn add_to_samples(&self, x: &mut Blocked) {
+        let (n_rows, n_tokens) = (self.n_rows(), x.n_tokens());
+        for (block, rows) in x.rows_mut().chunks_exact_mut(n_tokens).enumerate() {
+            for (at, row) in rows.iter_mut().enumerate() {
+                let values = &self.values[at % n_rows * self.n_channels..][..self.n_channels];
+                let values = values[block * BLOCK..].iter();
+                row.0.iter_mut().zip(values).for_each(|(to, value)| *to += value);
+            }
+        }
+    }
+
+    /// The way back of [`Embedding::add_to_samples`].
+    pub(super) fn backward_samples(&self, d: &Blocked, gradients: &mut Gradients) {
+        let into = gradients.of_mut(self.table);
+        let n_rows = self.n_rows();
+        for block in 0..d.n_blocks() {
+            for (at, row) in d.block(block).iter().enumerate() {
+                let into = &mut into[at % n_rows * self.n_channels..][..self.n_channels];
+                let into = into[block * BLOCK..].iter_mut();
+                into.zip(&row.0).for_each(|(into, d)| *into += d);
+            }
+        }
+    }
+
     pub(super) fn forward(&self, tokens: &[usize]) -> Blocked {
         let mut out = Blocked::new(tokens.len(), self.n_channels);
         for (at, token) in tokens.iter().enumerate() {
@@ -67,8 +102,8 @@ pub struct Product {
     weight: Param,
     bias: Option<Param>,
     pub(super) forward: Linear,
-    /// `[K, N]`.
-    pub(super) back: Linear,
+    /// `[K, N]`, if there is a way back.
+    back: Option<Linear>,
 }
 
 impl Product {
@@ -92,7 +127,38 @@ impl Product {
                 *into = values[row * k + column];
             }
         });
-        Product { weight, bias, forward, back }
+        Product { weight, bias, forward, back: Some(back) }
+    }
+
+    /// Packs the weights for the way forward only, as at run time.
+    pub fn forward_only(
+        parameters: &Parameters,
+        weight: Param,
+        bias: Option<Param>,
+        precision: Precision,
+    ) -> Product {
+        let parameter = parameters.get(weight);
+        let (n, k) = (parameter.shape[0], parameter.shape[1]);
+        let bias_values = bias.map(|bias| parameters.get(bias).values());
+        let read = |row: usize, into: &mut [f32]| {
+            into.copy_from_slice(&parameter.raw[row * k..][..k]);
+        };
+        assert!(parameter.form == super::Form::Plain, "a plain matrix");
+        let forward = Linear::new(n, k, precision, bias_values.as_deref(), read);
+        Product { weight, bias, forward, back: None }
+    }
+
+    /// Bytes that one product of few tokens reads.
+    pub fn size_bytes(&self) -> usize {
+        self.forward.size_bytes()
+    }
+
+    /// The transposed product.
+    ///
+    /// # Panics
+    /// If the weights were packed for the way forward only.
+    pub(super) fn back(&self) -> &Linear {
+        self.back.as_ref().expect("packed for the way back")
     }
 
     /// Adds the gradients of weights and bias.

@@ -6,6 +6,7 @@ mod hyena;
 mod norm;
 mod products;
 mod reference;
+mod samples;
 mod train;
 mod weights;
 

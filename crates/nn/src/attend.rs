@@ -1,0 +1,333 @@
+//! Attention of the tokens of a sample to all those of another, or to themselves: without order, as in
+//! encoders, and from decoders to what was encoded.
+//!
+//! Heads are whole blocks of channels, so queries, values and what comes out are read and written where
+//! they lie; only keys are transposed. What is attended to can be kept ([`Attended`]): keys and values
+//! of a picture serve many steps of a decoder.
+
+use crate::blocked::{BLOCK, Blocked, Row};
+use crate::cpu::Cpu;
+use crate::products::tiles_f32 as tiles;
+use crate::simd::{self, Kernel, Lanes};
+use crate::train::outer;
+
+/// Heads of `size` channels, a multiple of [`BLOCK`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heads {
+    /// How many.
+    pub n: usize,
+    /// Channels of one.
+    pub size: usize,
+}
+
+impl Heads {
+    /// Channels of all.
+    pub fn n_channels(self) -> usize {
+        self.n * self.size
+    }
+
+    fn n_blocks(self) -> usize {
+        assert!(self.size.is_multiple_of(BLOCK) && self.size > 0, "heads of whole blocks");
+        self.size / BLOCK
+    }
+
+    fn scale(self) -> f32 {
+        1.0 / (self.size as f32).sqrt()
+    }
+}
+
+/// A third of projections, say: channels from `first` on.
+#[derive(Debug, Clone, Copy)]
+pub struct Channels<'a> {
+    /// All of them.
+    pub all: &'a Blocked,
+    /// Where they begin, a multiple of [`BLOCK`].
+    pub first: usize,
+}
+
+impl Channels<'_> {
+    /// A block of channels, over the tokens of one of `n` samples.
+    fn block(&self, block: usize, sample: usize, n: usize) -> &[Row] {
+        let each = self.all.n_tokens() / n;
+        &self.all.block(self.first / BLOCK + block)[sample * each..][..each]
+    }
+}
+
+/// Keys and values of samples, ready to be attended to.
+#[derive(Debug, Clone, Default)]
+pub struct Attended {
+    n_samples: usize,
+    n_keys: usize,
+    /// By sample and head: blocks of 32 keys of `[D]` rows, then `[D / 32]` slices of whole blocks of
+    /// values.
+    rows: Vec<Row>,
+}
+
+impl Attended {
+    /// Holds those of `n_samples` samples. Memory is kept.
+    pub fn hold(&mut self, heads: Heads, n_samples: usize, keys: Channels<'_>, values: Channels<'_>) {
+        (self.n_samples, self.n_keys) = (n_samples, keys.all.n_tokens() / n_samples);
+        let n = self.size(heads) * heads.n * n_samples;
+        self.rows.clear();
+        self.rows.resize(n, Row::ZERO);
+        let (n_blocks, padded) = (heads.n_blocks(), self.padded());
+        for unit in 0..n_samples * heads.n {
+            let (sample, head) = (unit / heads.n, unit % heads.n);
+            let size = self.size(heads);
+            let (to_keys, to_values) =
+                self.rows[unit * size..][..size].split_at_mut(padded / BLOCK * heads.size);
+            for block in 0..n_blocks {
+                let from = keys.block(head * n_blocks + block, sample, n_samples);
+                transpose(from, block, heads.size, to_keys);
+                let from = values.block(head * n_blocks + block, sample, n_samples);
+                to_values[block * padded..][..self.n_keys].copy_from_slice(from);
+            }
+        }
+    }
+
+    fn padded(&self) -> usize {
+        self.n_keys.next_multiple_of(BLOCK)
+    }
+
+    /// Rows of one head.
+    fn size(&self, heads: Heads) -> usize {
+        2 * self.padded() * heads.n_blocks()
+    }
+
+    /// Keys of one head of one sample, transposed, and its values.
+    fn of(&self, heads: Heads, unit: usize) -> (&[Row], &[Row]) {
+        let size = self.size(heads);
+        self.rows[unit * size..][..size].split_at(self.padded() / BLOCK * heads.size)
+    }
+}
+
+/// Writes a block of channels of tokens to panels: by 32 tokens, `[size]` rows of them.
+fn transpose(from: &[Row], block: usize, size: usize, to: &mut [Row]) {
+    for (from, to) in from.chunks(BLOCK).zip(to.chunks_exact_mut(size)) {
+        let to = &mut to[block * BLOCK..][..BLOCK];
+        for (token, from) in from.iter().enumerate() {
+            for (to, value) in to.iter_mut().zip(from.0) {
+                to.0[token] = value;
+            }
+        }
+    }
+}
+
+/// `softmax(q kᵀ / √D) v` of every sample and head into `out`; `weights` is left with the softmax,
+/// `[n, H][keys / 32][T]`.
+pub(crate) fn forward(
+    cpu: Cpu,
+    heads: Heads,
+    queries: Channels<'_>,
+    attended: &Attended,
+    weights: &mut Vec<Row>,
+    out: &mut Blocked,
+) {
+    let n = attended.n_samples;
+    let each = queries.all.n_tokens() / n;
+    let size = attended.padded() / BLOCK * each;
+    weights.clear();
+    weights.resize(n * heads.n * size, Row::ZERO);
+    out.rows_mut().fill(Row::ZERO);
+    for (unit, weights) in weights.chunks_exact_mut(size).enumerate() {
+        simd::run(cpu, Forward { heads, queries, attended, unit, weights, out: &mut *out });
+    }
+}
+
+struct Forward<'a> {
+    heads: Heads,
+    queries: Channels<'a>,
+    attended: &'a Attended,
+    unit: usize,
+    weights: &'a mut [Row],
+    out: &'a mut Blocked,
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let Forward { heads, queries, attended, unit, weights, out } = self;
+        let (sample, head) = (unit / heads.n, unit % heads.n);
+        let (keys, values) = attended.of(heads, unit);
+        let (n_blocks, n_all) = (heads.n_blocks(), queries.all.n_tokens());
+        let each = n_all / attended.n_samples;
+        let first = (queries.first / BLOCK + head * n_blocks) * n_all;
+        let q = &queries.all.rows()[first..][..n_blocks * n_all];
+        for (keys, scores) in keys.chunks_exact(heads.size).zip(weights.chunks_exact_mut(each)) {
+            tiles::<V>(q, keys, n_all, sample * each, scores);
+        }
+        for query in 0..each {
+            softmax::<V>(weights, each, query, attended.n_keys, heads.scale());
+        }
+        for (block, values) in values.chunks_exact(attended.padded()).enumerate() {
+            let from = (head * n_blocks + block) * n_all + sample * each;
+            tiles::<V>(weights, values, each, 0, &mut out.rows_mut()[from..][..each]);
+        }
+    }
+}
+
+/// Of one query's scores over blocks of keys, the first `n_keys` of which there are.
+#[inline(always)]
+fn softmax<V: Lanes>(rows: &mut [Row], each: usize, query: usize, n_keys: usize, scale: f32) {
+    let last = rows.len() / each - 1;
+    for lane in n_keys - last * BLOCK..BLOCK {
+        rows[last * each + query].0[lane] = f32::MIN;
+    }
+    let mut best = V::splat(f32::MIN);
+    for row in rows[query..].iter().step_by(each) {
+        let [low, high] = row.halves().map(V::load);
+        best = best.max(low).max(high);
+    }
+    let minus = V::splat(-best.greatest());
+    let scale = V::splat(scale);
+    let mut total = V::splat(0.0);
+    for row in rows[query..].iter_mut().step_by(each) {
+        for half in row.halves_mut() {
+            let e = V::load(half).add(minus).mul(scale).exp();
+            e.store(half);
+        }
+    }
+    // Exponentials of what is not there are small, not nothing.
+    rows[last * each + query].0[n_keys - last * BLOCK..].fill(0.0);
+    for row in rows[query..].iter().step_by(each) {
+        let [low, high] = row.halves().map(V::load);
+        total = total.add(low.add(high));
+    }
+    let factor = V::splat(1.0 / total.sum());
+    for row in rows[query..].iter_mut().step_by(each) {
+        for half in row.halves_mut() {
+            V::load(half).mul(factor).store(half);
+        }
+    }
+}
+
+/// Gradients of queries, keys and values, each added to channels of its own from where they begin.
+pub(crate) struct Gradients<'a> {
+    pub(crate) queries: &'a mut Blocked,
+    pub(crate) keys: &'a mut Blocked,
+    pub(crate) values: &'a mut Blocked,
+}
+
+/// From the gradient of what came out; `weights` as [`forward`] left them. What it writes begins at
+/// channel 0.
+pub(crate) fn backward(
+    cpu: Cpu,
+    heads: Heads,
+    [queries, keys, values]: [Channels<'_>; 3],
+    n_samples: usize,
+    weights: &[Row],
+    d: &Blocked,
+    into: Gradients<'_>,
+) {
+    // Values take the place of keys: their transposes are what is needed.
+    let mut attended = Attended::default();
+    attended.hold(heads, n_samples, values, keys);
+    let size = weights.len() / (n_samples * heads.n);
+    let mut rows = vec![Row::ZERO; size];
+    let Gradients { queries: dq, keys: dk, values: dv } = into;
+    for (unit, weights) in weights.chunks_exact(size).enumerate() {
+        rows.fill(Row::ZERO);
+        let attended = &attended;
+        let scores = &mut rows;
+        simd::run(
+            cpu,
+            Backward {
+                heads,
+                queries,
+                attended,
+                unit,
+                weights,
+                d,
+                scores,
+                dq: &mut *dq,
+                dk: &mut *dk,
+                dv: &mut *dv,
+            },
+        );
+    }
+}
+
+struct Backward<'a> {
+    heads: Heads,
+    queries: Channels<'a>,
+    attended: &'a Attended,
+    unit: usize,
+    weights: &'a [Row],
+    d: &'a Blocked,
+    scores: &'a mut [Row],
+    dq: &'a mut Blocked,
+    dk: &'a mut Blocked,
+    dv: &'a mut Blocked,
+}
+
+impl Kernel for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let Backward { heads, queries, attended, unit, weights, d, scores, dq, dk, dv } = self;
+        let (sample, head) = (unit / heads.n, unit % heads.n);
+        let n = attended.n_samples;
+        let (n_blocks, n_all, n_keys) = (heads.n_blocks(), d.n_tokens(), attended.n_keys);
+        let each = n_all / n;
+        let (values, keys) = attended.of(heads, unit);
+        let dout = &d.rows()[head * n_blocks * n_all..][..n_blocks * n_all];
+        for (values, scores) in values.chunks_exact(heads.size).zip(scores.chunks_exact_mut(each)) {
+            tiles::<V>(dout, values, n_all, sample * each, scores);
+        }
+        for query in 0..each {
+            softmax_back::<V>(weights, scores, each, query, heads.scale());
+        }
+        let add = |into: &mut Blocked, block: usize, key: usize, sums: &[Row; BLOCK]| {
+            let n_keys_all = into.n_tokens();
+            let into = &mut into.rows_mut()[block * n_keys_all + sample * n_keys..][..n_keys];
+            for (into, sum) in into[key..].iter_mut().zip(sums) {
+                into.0.iter_mut().zip(&sum.0).for_each(|(into, sum)| *into += sum);
+            }
+        };
+        for block in 0..n_blocks {
+            let at = head * n_blocks + block;
+            let from = at * n_all + sample * each;
+            let keys = &keys[block * attended.padded()..][..attended.padded()];
+            tiles::<V>(scores, keys, each, 0, &mut dq.rows_mut()[from..][..each]);
+            let q = queries.block(at, sample, n);
+            let dout = &d.block(at)[sample * each..][..each];
+            let slices = weights.chunks_exact(each).zip(scores.chunks_exact(each));
+            for (idx, (weights, scores)) in slices.enumerate() {
+                let mut sums = [Row::ZERO; BLOCK];
+                outer::<V>(weights, dout, &mut sums);
+                add(dv, at, idx * BLOCK, &sums);
+                sums.fill(Row::ZERO);
+                outer::<V>(scores, q, &mut sums);
+                add(dk, at, idx * BLOCK, &sums);
+            }
+        }
+    }
+}
+
+/// From gradients of weights to those of scores: `p (dp - Σ p dp)`, times the scale.
+#[inline(always)]
+fn softmax_back<V: Lanes>(
+    weights: &[Row],
+    d: &mut [Row],
+    each: usize,
+    query: usize,
+    scale: f32,
+) {
+    let mut dots = [V::splat(0.0); 2];
+    let pairs = || weights[query..].iter().step_by(each);
+    for (p, d) in pairs().zip(d[query..].iter().step_by(each)) {
+        let (p, d) = (p.halves().map(V::load), d.halves().map(V::load));
+        dots = [p[0].fma(d[0], dots[0]), p[1].fma(d[1], dots[1])];
+    }
+    let minus = V::splat(-dots[0].add(dots[1]).sum());
+    let scale = V::splat(scale);
+    for (p, d) in pairs().zip(d[query..].iter_mut().step_by(each)) {
+        let p = p.halves().map(V::load);
+        for (half, d) in d.halves_mut().into_iter().enumerate() {
+            V::load(d).add(minus).mul(p[half]).mul(scale).store(d);
+        }
+    }
+}

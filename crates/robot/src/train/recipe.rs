@@ -1,0 +1,105 @@
+//! How a policy is trained.
+
+use serde::{Deserialize, Serialize};
+
+use super::Ages;
+use crate::error::{Error, Result};
+
+/// All that a trained policy depends on, but for its shape and its data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Seed of the first weights and of everything that is drawn.
+    pub seed: u64,
+    /// Steps.
+    pub steps: u64,
+    /// Samples a step.
+    pub batch: usize,
+    /// Samples that go through the networks together; memory grows with it.
+    pub together: usize,
+    /// Sums of gradients that are taken side by side. The sums' order depends on it, not on threads.
+    pub sums: usize,
+    /// Highest learning rate.
+    pub learning_rate: f64,
+    /// Learning rate at the end, as a share of the highest.
+    pub final_share: f64,
+    /// Steps over which the rate rises.
+    pub warmup: u64,
+    /// Decay of matrices.
+    pub weight_decay: f64,
+    /// Longest gradient.
+    pub clip: f64,
+    /// Most pixels by which pictures are moved.
+    pub shift: u32,
+    /// Share of words that are hidden from S2.
+    pub hidden_words: f64,
+    /// Weight of the completed share beside the mean over all other values.
+    pub completion: f64,
+    /// Ages of the latent.
+    pub ages: Ages,
+}
+
+impl Recipe {
+    /// What `tiny` is trained with.
+    #[must_use]
+    pub fn tiny() -> Recipe {
+        Recipe {
+            seed: 1,
+            steps: 20_000,
+            batch: 32,
+            together: 4,
+            sums: 2,
+            learning_rate: 6e-4,
+            final_share: 0.02,
+            warmup: 500,
+            weight_decay: 0.02,
+            clip: 1.0,
+            shift: 3,
+            hidden_words: 0.0,
+            completion: 0.1,
+            ages: Ages::between(20, 60),
+        }
+    }
+
+    /// Learning rate of a step, from 0: up a line, then down a cosine.
+    #[must_use]
+    pub fn rate(&self, step: u64) -> f64 {
+        let (step, warmup, n) = (step as f64, self.warmup as f64, self.steps as f64);
+        if step < warmup {
+            return self.learning_rate * (step + 1.0) / warmup;
+        }
+        let done = ((step - warmup) / (n - warmup).max(1.0)).min(1.0);
+        let cosine = (1.0 + (std::f64::consts::PI * done).cos()) / 2.0;
+        self.learning_rate * (self.final_share + (1.0 - self.final_share) * cosine)
+    }
+
+    /// Whether one can train with it.
+    ///
+    /// # Errors
+    /// Names the first thing that is of no use.
+    pub fn check(&self) -> Result<()> {
+        let wrong = |reason: String| Err(Error::config("recipe", reason));
+        let counts = [("batch", self.batch), ("together", self.together), ("sums", self.sums)];
+        if let Some((name, _)) = counts.into_iter().find(|(_, n)| *n == 0) {
+            return wrong(format!("`{name}` is 0"));
+        }
+        for (name, value) in
+            [("learning_rate", self.learning_rate), ("clip", self.clip), ("final_share", self.final_share)]
+        {
+            if !(value > 0.0 && value.is_finite()) {
+                return wrong(format!("`{name}` is {value}, not above 0"));
+            }
+        }
+        let shares =
+            [("weight_decay", self.weight_decay), ("completion", self.completion), ("hidden_words", self.hidden_words)];
+        for (name, value) in shares {
+            if !(0.0..=1.0).contains(&value) {
+                return wrong(format!("`{name}` is {value}, not from 0 to 1"));
+            }
+        }
+        if self.shift > 64 {
+            return wrong(format!("`shift` is {}; at most 64 pixels are possible", self.shift));
+        }
+        self.ages.check()
+    }
+}

@@ -1,0 +1,145 @@
+//! Training on the twin task.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nn::{Precision, threads};
+
+use super::twin::{Twin, config};
+use super::{Ages, Episodes, Recipe, Trainer, measure, run};
+use crate::error::Error;
+use crate::model::{Instruction, Mind, Policy, PolicyConfig};
+
+fn recipe(steps: u64) -> Recipe {
+    let ages = Ages::always(0);
+    Recipe {
+        steps,
+        batch: 16,
+        together: 8,
+        learning_rate: 2e-3,
+        warmup: 10,
+        shift: 0,
+        ages,
+        ..Recipe::tiny()
+    }
+}
+
+fn trainer(steps: u64, data: &dyn Episodes) -> Trainer {
+    let normal = measure(data, &config(), 1).expect("data");
+    Trainer::new(config(), normal, recipe(steps)).expect("a trainer")
+}
+
+/// Mean distance, in pictures' widths, of what both run-time networks reach from what is named.
+fn distance(trainer: &Trainer, data: &Twin, n: usize) -> f32 {
+    let mut s1 = trainer.policy().s1(Precision::F32);
+    let mut s2 = trainer.policy().s2(Precision::F32);
+    let (mut picture, mut state) = (vec![0; 24 * 24 * 3], vec![0.0; 34]);
+    let (mut latent, mut action) = (vec![0.0; 32], vec![0.0; 21]);
+    let mut chunk = vec![0.0; config().chunk_ticks() * 21];
+    let mut sum = 0.0;
+    for episode in 0..n {
+        data.picture(episode, 0, 0, &mut picture).expect("a picture");
+        data.state(episode, 0, &mut state).expect("a state");
+        data.action(episode, 0, &mut action).expect("an action");
+        let instruction = Instruction { text: "", words: &data.words(episode, 0) };
+        s2.think(&[&picture], &state, instruction, &mut latent).expect("a latent");
+        s1.see(&[&picture], &latent).expect("seen");
+        s1.act(&state, &latent, &mut chunk).expect("a chunk");
+        sum += (chunk[0] - action[0]).hypot(chunk[1] - action[1]);
+    }
+    sum / n as f32
+}
+
+#[test]
+fn the_square_that_is_named_is_reached() {
+    let mut data = Twin::new(4000);
+    let mut trainer = trainer(STEPS, &data);
+    let before = distance(&trainer, &data, 40);
+    while trainer.step() < STEPS {
+        trainer.learn(&data).expect("a step");
+    }
+    let after = distance(&trainer, &data, 40);
+    data.misnamed = true;
+    let misled = distance(&trainer, &data, 40);
+    assert!(after < 0.4 * before, "{before} before, {after} after");
+    assert!(misled > 2.0 * after, "{after} as named, {misled} when the other is named");
+}
+
+/// Enough for the twin task.
+const STEPS: u64 = 260;
+
+#[test]
+fn a_run_that_was_interrupted_goes_on_to_the_same_bits() {
+    let data = Twin::new(50);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("checkpoint.safetensors");
+    let mut whole = trainer(6, &data);
+    let mut log = Vec::new();
+    for step in 0..4 {
+        if step == 2 {
+            whole.save(&path).expect("saved");
+        }
+        log.push(whole.learn(&data).expect("a step"));
+    }
+    let mut again = Trainer::resume(&config(), recipe(6), &path).expect("a checkpoint");
+    // Another number of threads changes nothing.
+    threads::with_count(1, || {
+        for step in &log[2..] {
+            assert_eq!(again.learn(&data).expect("a step"), *step);
+        }
+    });
+    assert!(again.policy().weights.parameters == whole.policy().weights.parameters);
+    let other = Recipe { clip: 2.0, ..recipe(6) };
+    let error = Trainer::resume(&config(), other, &path).expect_err("another recipe");
+    assert!(error.to_string().contains("another recipe"), "{error}");
+    let tiny = PolicyConfig::shipped("tiny").expect("shipped");
+    let error = Trainer::resume(&tiny, recipe(6), &path).expect_err("another shape");
+    assert!(error.to_string().contains("shape `twin`, not `tiny`"), "{error}");
+}
+
+#[test]
+fn ages_are_drawn_as_often_as_their_weights_say() {
+    let ages = Ages::new(vec![(10, 1.0), (20, 0.0), (30, 3.0)]).expect("weights");
+    assert_eq!([0.0, 0.2, 0.3, 0.999].map(|share| ages.at(share)), [10, 10, 30, 30]);
+    assert_eq!(Ages::always(7).at(0.5), 7);
+    for wrong in [vec![], vec![(1, 0.0)], vec![(1, -1.0), (2, 2.0)], vec![(1, f64::NAN)]] {
+        Ages::new(wrong).expect_err("no histogram");
+    }
+}
+
+#[test]
+fn data_of_other_cameras_and_words_out_of_the_vocabulary_are_refused() {
+    let mut other = config();
+    other.cameras[0].width = 32;
+    let error = measure(&Twin::new(3), &other, 1).expect_err("another camera");
+    assert!(error.to_string().contains("`head` 24x24 where the policy has `head` 32x24"), "{error}");
+    let mut few = config();
+    few.s2.vocabulary = 2;
+    let normal = measure(&Twin::new(3), &few, 1).expect("data");
+    let mut trainer = Trainer::new(few, normal, recipe(1)).expect("a trainer");
+    let error = trainer.learn(&Twin::new(3)).expect_err("a word");
+    assert!(matches!(error, Error::Config { what: "instruction", .. }), "{error}");
+}
+
+#[test]
+fn a_run_stops_when_told_to_and_goes_on_in_its_folder() {
+    let data = Twin::new(50);
+    let folder = tempfile::tempdir().expect("a folder");
+    let stop = AtomicBool::new(false);
+    let mut steps = Vec::new();
+    let mut tell = |stepped: &super::Stepped| {
+        steps.push(stepped.step);
+        stop.store(stepped.step == 2, Ordering::Relaxed);
+    };
+    let first = run(&config(), recipe(4), &data, folder.path(), &stop, &mut tell);
+    assert!(first.expect("a run").step() == 2);
+    stop.store(false, Ordering::Relaxed);
+    let mut tell = |stepped: &super::Stepped| steps.push(stepped.step);
+    let second = run(&config(), recipe(4), &data, folder.path(), &stop, &mut tell);
+    let second = second.expect("a run");
+    assert_eq!(steps, [1, 2, 3, 4]);
+    let mut whole = trainer(4, &data);
+    (0..4).for_each(|_| drop(whole.learn(&data).expect("a step")));
+    assert!(whole.policy().weights.parameters == second.policy().weights.parameters);
+    let policy = Policy::load_as(&folder.path().join("policy.safetensors"), &config());
+    assert!(policy.expect("a policy").recipe.expect("a recipe").contains("\"steps\":4"));
+}

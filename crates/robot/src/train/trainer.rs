@@ -1,0 +1,284 @@
+//! A policy being trained.
+
+use nn::train::{AdamW, Gradients, Rates, Room, Tape};
+use nn::{Blocked, Cpu, Precision, threads};
+use serde::{Deserialize, Serialize};
+
+use super::episodes::{check, starts};
+use super::sample::{Sample, Source};
+use super::{Episodes, Recipe};
+use crate::error::{Error, Result};
+use crate::model::network::{Fast, Maker, Memory, Slow};
+use crate::model::{Normalisation, Policy, PolicyConfig, write_rows, write_windows};
+
+/// Streams of random numbers: samples that are learned from, and that are only looked at.
+const LEARNED: u64 = 1;
+const LOOKED_AT: u64 = 2;
+
+/// Sums of what samples cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Loss {
+    /// Sum over samples of the mean absolute error of normalised values.
+    pub error: f64,
+    /// Sum over samples of the mean cross-entropy of the completed share.
+    pub completion: f64,
+    /// Samples.
+    pub n: usize,
+}
+
+impl Loss {
+    fn add(&mut self, other: Loss) {
+        self.error += other.error;
+        self.completion += other.completion;
+        self.n += other.n;
+    }
+
+    /// Mean absolute error of normalised values over all samples.
+    #[must_use]
+    pub fn mean_error(&self) -> f64 {
+        self.error / self.n.max(1) as f64
+    }
+
+    /// Mean cross-entropy of the completed share.
+    #[must_use]
+    pub fn mean_completion(&self) -> f64 {
+        self.completion / self.n.max(1) as f64
+    }
+}
+
+/// What one step did.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stepped {
+    /// The step, from 1.
+    pub step: u64,
+    /// Mean absolute error of normalised values, before the step.
+    pub error: f64,
+    /// Mean cross-entropy of the completed share, before the step.
+    pub completion: f64,
+    /// Length of the gradient.
+    pub gradient: f64,
+    /// Learning rate.
+    pub rate: f64,
+}
+
+/// A policy being trained.
+#[derive(Debug)]
+pub struct Trainer {
+    pub(super) policy: Policy,
+    pub(super) recipe: Recipe,
+    pub(super) adam: AdamW,
+    cpu: Cpu,
+    rooms: Vec<Room>,
+}
+
+impl Trainer {
+    /// Before the first step.
+    ///
+    /// # Errors
+    /// If the configuration, the normalisation or the recipe is of no use.
+    pub fn new(config: PolicyConfig, normal: Normalisation, recipe: Recipe) -> Result<Trainer> {
+        recipe.check()?;
+        let mut policy = Policy::drawn(config, normal, recipe.seed)?;
+        policy.recipe = Some(serde_json::to_string(&recipe).expect("plain data"));
+        let adam = AdamW::new(&policy.weights.parameters);
+        Ok(Trainer { policy, recipe, adam, cpu: Cpu::best(), rooms: Vec::new() })
+    }
+
+    /// The policy as it is.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What it is trained with.
+    #[must_use]
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Steps taken.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.adam.n_steps
+    }
+
+    /// Takes a step.
+    ///
+    /// # Errors
+    /// If the data do not fit or cannot be read, or the gradient is no number: nothing has moved then.
+    pub fn learn(&mut self, episodes: &dyn Episodes) -> Result<Stepped> {
+        let first = self.step() * self.recipe.batch as u64;
+        let idxs: Vec<u64> = (first..first + self.recipe.batch as u64).collect();
+        let (loss, gradients) = self.run(episodes, &idxs, LEARNED, true)?;
+        let mut gradients = gradients.expect("asked for");
+        gradients.pull_back(&self.policy.weights.parameters);
+        let rate = self.recipe.rate(self.step());
+        let rates = Rates {
+            learning: rate,
+            beta1: 0.9,
+            beta2: 0.95,
+            eps: 1e-8,
+            decay: self.recipe.weight_decay,
+            clip: self.recipe.clip,
+        };
+        let parameters = &mut self.policy.weights.parameters;
+        let gradient = self.adam.step(self.cpu, parameters, &gradients, &rates);
+        if !gradient.is_finite() {
+            return Err(Error::Diverged { step: self.step() + 1 });
+        }
+        let (error, completion) = (loss.mean_error(), loss.mean_completion());
+        Ok(Stepped { step: self.step(), error, completion, gradient, rate })
+    }
+
+    /// What `n` samples, the same each time, cost without learning from them.
+    ///
+    /// # Errors
+    /// If the data do not fit or cannot be read.
+    pub fn evaluate(&mut self, episodes: &dyn Episodes, n: usize) -> Result<Loss> {
+        let idxs: Vec<u64> = (0..n as u64).collect();
+        Ok(self.run(episodes, &idxs, LOOKED_AT, false)?.0)
+    }
+
+    fn run(
+        &mut self,
+        episodes: &dyn Episodes,
+        idxs: &[u64],
+        stream: u64,
+        learns: bool,
+    ) -> Result<(Loss, Option<Gradients>)> {
+        let Trainer { policy, recipe, cpu, rooms, .. } = self;
+        let Policy { config, normalisation: normal, weights, .. } = &*policy;
+        check(episodes, config)?;
+        let starts = starts(episodes);
+        let source = Source { episodes, starts: &starts, config, normal, recipe, augments: learns };
+        let make = Maker { weights, precision: Precision::F32, learns };
+        let networks = Networks {
+            fast: Fast::new(make, config),
+            slow: Slow::new(make, config),
+            config,
+            completion: recipe.completion as f32,
+            cpu: *cpu,
+        };
+        let scale = 1.0 / idxs.len().max(1) as f32;
+        rooms.resize_with(recipe.sums, Room::default);
+        let groups: Vec<&[u64]> = idxs.chunks(recipe.together).collect();
+        let parts = rooms.drain(..).enumerate().collect();
+        type Sum = Result<(Loss, Option<Gradients>, Room)>;
+        let sums: Vec<Sum> = threads::map(parts, |(first, mut room): (usize, Room)| {
+            threads::alone(|| {
+                let mut gradients = learns.then(|| Gradients::zeros(&weights.parameters));
+                let mut loss = Loss::default();
+                for group in groups.iter().skip(first).step_by(recipe.sums) {
+                    let draw = |idx: &u64| source.draw(recipe.seed, stream, *idx);
+                    let samples: Vec<Sample> = group.iter().map(draw).collect::<Result<_>>()?;
+                    let (cost, back) = networks.run(&samples, scale, gradients.as_mut(), room);
+                    loss.add(cost);
+                    room = back;
+                }
+                Ok((loss, gradients, room))
+            })
+        });
+        let (mut loss, mut gradients) = (Loss::default(), None);
+        for sum in sums {
+            let (cost, others, room) = sum?;
+            loss.add(cost);
+            rooms.push(room);
+            match (&mut gradients, others) {
+                (Some(gradients), Some(others)) => Gradients::add(gradients, &others),
+                (gradients, others) => *gradients = others,
+            }
+        }
+        Ok((loss, gradients))
+    }
+}
+
+/// Both, on the present weights.
+struct Networks<'n> {
+    fast: Fast,
+    slow: Slow,
+    config: &'n PolicyConfig,
+    completion: f32,
+    cpu: Cpu,
+}
+
+impl Networks<'_> {
+    /// Some samples both ways. Gradients are those of the sum of their costs times `scale`.
+    fn run(
+        &self,
+        samples: &[Sample],
+        scale: f32,
+        gradients: Option<&mut Gradients>,
+        room: Room,
+    ) -> (Loss, Room) {
+        let (config, n) = (self.config, samples.len());
+        let learns = gradients.is_some();
+        let begin = if learns { Tape::learning_in } else { Tape::forward_in };
+        let mut tape = begin(self.cpu, room);
+        let width = config.state.next_multiple_of(nn::BLOCK);
+        let [now, then] = [0, 1].map(|which| {
+            tape.given(n, width, |into| {
+                for (at, sample) in samples.iter().enumerate() {
+                    write_rows(into, at, &sample.states[which]);
+                }
+            })
+        });
+        let fill = |stem: crate::model::config::Stage, which: usize| {
+            move |camera: usize, into: &mut Blocked| {
+                let each = into.n_tokens() / n;
+                for (at, sample) in samples.iter().enumerate() {
+                    let picture = &[&sample.now, &sample.then][which][camera];
+                    let shift = sample.shifts[which][camera];
+                    let (camera, shape) = (&config.cameras[camera], [stem.kernel, stem.stride]);
+                    write_windows(camera, picture, shape, shift, at * each, into);
+                }
+            }
+        };
+        let words = samples.iter().flat_map(|sample| sample.words.iter().copied()).collect();
+        let mut fill_then = fill(config.s2.backbone.stages[0], 1);
+        let latent = self.slow.read(&mut tape, n, words, then, &mut fill_then);
+        let mut fill_now = fill(config.s1.backbone.stages[0], 0);
+        let memory = self.fast.encode(&mut tape, n, latent, &mut fill_now);
+        let out = self.fast.decode(&mut tape, n, latent, now, Memory::Live(memory));
+        let targets = samples.iter().flat_map(|sample| sample.targets.chunks_exact(config.action));
+        let (loss, d) = self.cost(tape.value(out), targets, n, scale);
+        let room = match gradients {
+            Some(gradients) => tape.backward(d, gradients),
+            None => tape.into_room(),
+        };
+        (loss, room)
+    }
+
+    /// Absolute errors of all values but the last, whose logit is held to the completed share by
+    /// cross-entropy: that has no flat ends, and its least is where the sigmoid is right.
+    fn cost<'t>(
+        &self,
+        out: &Blocked,
+        targets: impl Iterator<Item = &'t [f32]>,
+        n: usize,
+        scale: f32,
+    ) -> (Loss, Blocked) {
+        let last = self.config.action - 1;
+        let mut d = Blocked::new(out.n_tokens(), out.n_channels());
+        let mut loss = Loss { n, ..Loss::default() };
+        let mut values = vec![0.0; out.n_channels()];
+        let mut slopes = vec![0.0; out.n_channels()];
+        let each = scale / self.config.s1.chunk as f32;
+        let share = 1.0 / (self.config.s1.chunk as f64);
+        for (token, target) in targets.enumerate() {
+            out.read_token(token, &mut values);
+            for (at, (value, target)) in values[..last].iter().zip(target).enumerate() {
+                let off = value - target;
+                loss.error += f64::from(off.abs()) * share / last.max(1) as f64;
+                slopes[at] = if off == 0.0 { 0.0 } else { off.signum() } * each / last.max(1) as f32;
+            }
+            let (logit, target) = (values[last], target[last]);
+            // ln(1 + e^x) - target x, without overflow.
+            let nats = logit.max(0.0) + (-logit.abs()).exp().ln_1p() - target * logit;
+            loss.completion += f64::from(nats) * share;
+            let done = 1.0 / (1.0 + (-logit).exp());
+            slopes[last] = (done - target) * each * self.completion;
+            d.write_token(token, &slopes);
+        }
+        (loss, d)
+    }
+}

@@ -1,0 +1,135 @@
+//! A task like the real ones, but tiny: two coloured squares in a picture, reach the one that is named.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::Episodes;
+use crate::error::Result;
+use crate::interface::{ACTION, ARMS, Camera, STATE, WRIST};
+use crate::model::PolicyConfig;
+
+/// A policy for it.
+pub(crate) fn config() -> PolicyConfig {
+    let text = r#"
+        name = "twin"
+        state = 34
+        action = 21
+        latent = 32
+        cameras = [{ name = "head", width = 24, height = 24 }]
+        [s1]
+        width = 64
+        head_size = 32
+        encoder_layers = 1
+        decoder_layers = 1
+        hidden = 64
+        chunk = 2
+        stride = 4
+        keypoints = 32
+        [s1.backbone]
+        stages = [
+            { channels = 32, kernel = 3, stride = 2 },
+            { channels = 32, kernel = 3, stride = 1 },
+            { channels = 32, kernel = 3, stride = 2 },
+        ]
+        [s2]
+        width = 64
+        head_size = 32
+        layers = 1
+        hidden = 64
+        words = 2
+        vocabulary = 8
+        cameras = [0]
+        [s2.backbone]
+        stages = [
+            { channels = 32, kernel = 3, stride = 2 },
+            { channels = 32, kernel = 3, stride = 2 },
+            { channels = 32, kernel = 3, stride = 2 },
+        ]
+    "#;
+    PolicyConfig::parse(text).expect("a configuration")
+}
+
+/// Episodes of one tick each.
+pub(crate) struct Twin {
+    cameras: Vec<Camera>,
+    n: usize,
+    /// Whether the other square is named than the one that is reached.
+    pub(crate) misnamed: bool,
+}
+
+/// Where the squares are, and which is reached: red is 0, green 1.
+struct Scene {
+    squares: [[usize; 2]; 2],
+    named: usize,
+}
+
+/// Pixels of a square's side.
+const SIDE: usize = 5;
+
+impl Twin {
+    pub(crate) fn new(n: usize) -> Twin {
+        Twin { cameras: config().cameras, n, misnamed: false }
+    }
+
+    fn scene(episode: usize) -> Scene {
+        let mut rng = ChaCha8Rng::seed_from_u64(episode as u64);
+        let mut one = || [rng.random_range(0..24 - SIDE), rng.random_range(0..24 - SIDE)];
+        let first = one();
+        let mut second = one();
+        while first.iter().zip(&second).all(|(a, b)| a.abs_diff(*b) < SIDE) {
+            second = one();
+        }
+        Scene { squares: [first, second], named: rng.random_range(0..2) }
+    }
+}
+
+impl Episodes for Twin {
+    fn cameras(&self) -> &[Camera] {
+        &self.cameras
+    }
+
+    fn n_episodes(&self) -> usize {
+        self.n
+    }
+
+    fn n_ticks(&self, _: usize) -> usize {
+        1
+    }
+
+    fn picture(&self, episode: usize, _: usize, _: usize, into: &mut [u8]) -> Result<()> {
+        into.fill(60);
+        for (colour, square) in Twin::scene(episode).squares.into_iter().enumerate() {
+            for (row, column) in (0..SIDE).flat_map(|r| (0..SIDE).map(move |c| (r, c))) {
+                let at = ((square[1] + row) * 24 + square[0] + column) * 3;
+                into[at..at + 3].copy_from_slice(&[[230, 30, 30], [30, 230, 30]][colour]);
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&self, _: usize, _: usize, into: &mut [f32]) -> Result<()> {
+        into.copy_from_slice(&[0.0; STATE]);
+        for arm in 0..ARMS {
+            into[arm * WRIST + 3] = 1.0;
+            into[arm * WRIST + 7] = 1.0;
+        }
+        Ok(())
+    }
+
+    fn action(&self, episode: usize, _: usize, into: &mut [f32]) -> Result<()> {
+        let mut state = [0.0; STATE];
+        self.state(episode, 0, &mut state)?;
+        into.copy_from_slice(&state[..ACTION]);
+        let scene = Twin::scene(episode);
+        for (to, at) in into.iter_mut().zip(scene.squares[scene.named]) {
+            *to = at as f32 / 24.0 - 0.4;
+        }
+        into[ACTION - 1] = 0.5;
+        Ok(())
+    }
+
+    fn words(&self, episode: usize, _: u64) -> Vec<u16> {
+        let named = Twin::scene(episode).named;
+        vec![2 + u16::from((named == 1) != self.misnamed)]
+    }
+}
