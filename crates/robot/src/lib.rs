@@ -14,6 +14,7 @@ pub mod collect;
 pub mod experts;
 pub mod language;
 pub mod raster;
+pub mod study;
 pub mod tasks;
 pub mod world;
 

@@ -14,9 +14,15 @@ fn path(folder: &Path, sha256: &str) -> PathBuf {
     folder.join(NAME).join(&sha256[..2]).join(sha256)
 }
 
+/// Lowercase hex SHA-256 of bytes.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// Stores bytes and says their lowercase hex SHA-256.
 pub(crate) fn put(folder: &Path, bytes: &[u8]) -> Result<String, Error> {
-    let sha256 = hex(&Sha256::digest(bytes));
+    let sha256 = sha256(bytes);
     let path = path(folder, &sha256);
     // Read, not only looked for: a damaged copy is replaced while the content is at hand.
     if std::fs::read(&path).is_ok_and(|stored| stored == bytes) {
@@ -39,7 +45,7 @@ pub(crate) fn get(folder: &Path, sha256: &str) -> Result<Vec<u8>, Error> {
     }
     let path = path(folder, sha256);
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
-    let found = hex(&Sha256::digest(&bytes));
+    let found = self::sha256(&bytes);
     if found != sha256 {
         return Err(wrong(format!("its content has the hash `{found}`: {}", path.display())));
     }

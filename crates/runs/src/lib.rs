@@ -50,6 +50,7 @@ pub mod store;
 pub mod text;
 
 pub use atomic::write_atomic;
+pub use blob::sha256;
 pub use error::Error;
 pub use host::Host;
 pub use log::Log;

@@ -5,6 +5,7 @@ pub(crate) mod genome;
 pub(crate) mod genome_study;
 pub(crate) mod kernels;
 pub(crate) mod kernels_judge;
+pub(crate) mod robot;
 
 use std::path::PathBuf;
 
@@ -46,6 +47,9 @@ pub(crate) enum Command {
     /// Faster kernels for PyTorch modules: search, archive, export.
     #[command(subcommand)]
     Kernels(kernels::Kernels),
+    /// A dual-rate robot policy: demonstrations, training, evaluation.
+    #[command(subcommand)]
+    Robot(robot::Robot),
     /// Look after run directories.
     #[command(subcommand)]
     Runs(Runs),

@@ -111,7 +111,10 @@ fn data_of_other_cameras_and_words_out_of_the_vocabulary_are_refused() {
     let mut other = config();
     other.cameras[0].width = 32;
     let error = measure(&Twin::new(3), &other, 1).expect_err("another camera");
-    assert!(error.to_string().contains("`head` 24x24 where the policy has `head` 32x24"), "{error}");
+    assert!(
+        error.to_string().contains("`head` 24x24 where the policy has `head` 32x24"),
+        "{error}"
+    );
     let mut few = config();
     few.s2.vocabulary = 2;
     let normal = measure(&Twin::new(3), &few, 1).expect("data");

@@ -24,6 +24,8 @@ mod kernels_judge;
 pub(crate) mod kernels_search;
 mod kernels_table;
 pub(crate) mod report;
+mod robot;
+mod robot_eval;
 pub(crate) mod runs;
 pub(crate) mod serve_scripted;
 pub(crate) mod tour;
@@ -46,6 +48,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Status> {
         Command::Chess(chess) => chess::run(chess, store, &output),
         Command::Genome(genome) => genome::run(&genome, &output),
         Command::Kernels(kernels) => kernels::run(kernels, store, &output),
+        Command::Robot(robot) => robot::run(robot, store, &output),
         Command::Runs(runs) => runs::run(&runs, &store()?, &output),
         Command::Report(report) => report::run(&report, &store()?, &output),
         Command::ServeScripted(serve) => serve_scripted::run(&serve, &output),

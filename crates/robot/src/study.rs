@@ -1,0 +1,12 @@
+//! Learning from demonstrations and being judged: where the world meets the models.
+//!
+//! [`Demonstrations`] are episode files as training wants them; [`rehearse`] lets a policy act in a
+//! world in simulated time, with latents as old as they would be, and [`Score`] counts.
+
+mod demonstrations;
+mod rehearse;
+#[cfg(test)]
+mod tests;
+
+pub use demonstrations::Demonstrations;
+pub use rehearse::{Delay, Rehearsal, Score, rehearse};

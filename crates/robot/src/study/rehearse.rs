@@ -1,0 +1,196 @@
+//! A policy at work in simulated time.
+//!
+//! S2 looks at a frame, and what it thinks of it is there some ticks later, as [`Delay`] says; meanwhile
+//! S1 goes on with the latent that it has. Nothing is timed: the same seed gives the same attempt on any
+//! machine, and a latent can be made as old as one likes.
+
+use nn::Precision;
+
+use crate::collect::{Outcome, Seen, attempt};
+use crate::error::{Error, Result};
+use crate::interface::{ACTION, TICKS_PER_FRAME};
+use crate::language;
+use crate::model::{Instruction, Mind, Policy, S1, S2};
+use crate::tasks::{Setup, Task, Variation};
+
+/// How late S2 is, in ticks of the fast loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Delay {
+    /// From a frame to the latent that S2 makes of it.
+    pub thinking: u32,
+    /// From one frame that S2 looks at to the next, at least.
+    pub period: u32,
+}
+
+impl Delay {
+    /// 8 Hz, and as long as that for a thought.
+    pub const DEPLOYED: Delay = Delay { thinking: 25, period: 25 };
+
+    /// Latents that are always from the newest frame.
+    pub const NONE: Delay = Delay { thinking: 0, period: TICKS_PER_FRAME };
+}
+
+/// How a policy is to be played.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Rehearsal {
+    /// How late S2 is.
+    pub delay: Delay,
+    /// Ticks from one chunk of actions to the next: 1 for a new one every tick.
+    pub act_every: u32,
+    /// Whether instructions of other setups are given, each time of the same task: what a policy does
+    /// then shows whether it reads.
+    pub swapped: bool,
+}
+
+impl Default for Rehearsal {
+    fn default() -> Self {
+        Rehearsal { delay: Delay::DEPLOYED, act_every: 2, swapped: false }
+    }
+}
+
+/// Successes among attempts.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Score {
+    /// The task.
+    pub task: Task,
+    /// Successful attempts and all, with a Wilson interval.
+    pub rate: runs::stats::Rate,
+    /// Mean seconds of successful ones.
+    pub mean_secs: Option<f64>,
+}
+
+impl Score {
+    /// Of attempts at a task.
+    #[must_use]
+    pub fn of(task: Task, outcomes: &[Outcome]) -> Score {
+        let rate = runs::stats::Rate::of(outcomes.iter().map(|outcome| outcome.success));
+        let done: Vec<f64> = outcomes
+            .iter()
+            .filter(|outcome| outcome.success)
+            .map(|outcome| {
+                f64::from(outcome.n_ticks) / f64::from(crate::interface::TICKS_PER_SECOND)
+            })
+            .collect();
+        let mean_secs = (!done.is_empty()).then(|| done.iter().sum::<f64>() / done.len() as f64);
+        Score { task, rate, mean_secs }
+    }
+}
+
+/// S2 at work for one robot, and S1.
+struct Pilot {
+    s1: S1,
+    s2: S2,
+    words: Vec<u16>,
+    /// What S1 has now.
+    latent: Option<Vec<f32>>,
+    /// What S2 will have thought, and at which tick.
+    coming: Option<(u32, Vec<f32>)>,
+    /// When S2 may look again.
+    next_look: u32,
+    chunk: Vec<f32>,
+    /// Tick of the chunk's first action.
+    chunk_at: Option<u32>,
+}
+
+impl Pilot {
+    fn new(policy: &Policy, precision: Precision, text: &str) -> Pilot {
+        let config = &policy.config;
+        Pilot {
+            s1: policy.s1(precision),
+            s2: policy.s2(precision),
+            words: language::tokens(text, config.s2.words),
+            latent: None,
+            coming: None,
+            next_look: 0,
+            chunk: vec![0.0; config.chunk_ticks() * config.action],
+            chunk_at: None,
+        }
+    }
+
+    /// The action for a tick; none before the first latent is there.
+    fn act(
+        &mut self,
+        seen: &Seen<'_>,
+        text: &str,
+        how: &Rehearsal,
+    ) -> Result<Option<[f32; ACTION]>> {
+        let pictures: Vec<&[u8]> = seen.pictures.iter().map(Vec::as_slice).collect();
+        if seen.is_new && seen.tick >= self.next_look && self.coming.is_none() {
+            let mut latent = vec![0.0; self.s2.width()];
+            let instruction = Instruction { text, words: &self.words };
+            self.s2.think(&pictures, seen.state, instruction, &mut latent)?;
+            // Before the first thought there is nothing to go on with: it is waited for.
+            let thinking = if self.latent.is_none() { 0 } else { how.delay.thinking };
+            self.coming = Some((seen.tick + thinking, latent));
+            self.next_look = seen.tick + how.delay.period;
+        }
+        if let Some((at, _)) = &self.coming
+            && *at <= seen.tick
+        {
+            self.latent = self.coming.take().map(|(_, latent)| latent);
+        }
+        let Some(latent) = &self.latent else { return Ok(None) };
+        if seen.is_new {
+            self.s1.see(&pictures, latent)?;
+        }
+        let n = ACTION;
+        let is_due = self.chunk_at.is_none_or(|at| seen.tick - at >= how.act_every.max(1));
+        if is_due {
+            self.s1.act(seen.state, latent, &mut self.chunk)?;
+            self.chunk_at = Some(seen.tick);
+        }
+        let idx = self.chunk_at.map_or(0, |at| (seen.tick - at) as usize);
+        let idx = idx.min(self.chunk.len() / n - 1);
+        let action = <[f32; ACTION]>::try_from(&self.chunk[idx * n..][..n]);
+        Ok(action.ok())
+    }
+}
+
+/// One attempt of a policy at a setup, every robot with the same weights and its own instruction.
+///
+/// # Errors
+/// If the policy is for other cameras, states or actions than this body has.
+pub fn rehearse(
+    policy: &Policy,
+    precision: Precision,
+    setup: &Setup,
+    how: &Rehearsal,
+) -> Result<Outcome> {
+    if policy.config.action != ACTION {
+        let (got, expected) = (policy.config.action, ACTION);
+        return Err(Error::Shape { what: "the policy's action".to_owned(), got, expected });
+    }
+    let told = if how.swapped { other_instructions(setup) } else { setup.instructions.clone() };
+    let mut pilots: Vec<Pilot> =
+        told.iter().map(|text| Pilot::new(policy, precision, text)).collect();
+    let mut failure = None;
+    let outcome = attempt(setup, false, &mut |seen| {
+        if failure.is_some() {
+            return None;
+        }
+        match pilots[seen.robot].act(seen, &told[seen.robot], how) {
+            Ok(action) => action,
+            // A rotation without direction is the policy's failure, not the machine's.
+            Err(Error::NotFinite { .. }) => None,
+            Err(error) => {
+                failure = Some(error);
+                None
+            }
+        }
+    });
+    failure.map_or(Ok(outcome), Err)
+}
+
+/// Instructions of the same task that mean something else; the same ones where nothing else can be
+/// meant.
+fn other_instructions(setup: &Setup) -> Vec<String> {
+    /// Setups looked at.
+    const N_TRIED: u64 = 64;
+    let variation: Variation = setup.variation;
+    let asked = |other: &Setup| (other.target().name.clone(), other.goal().name.clone());
+    let own = asked(setup);
+    (1..=N_TRIED)
+        .map(|step| Setup::new(setup.task, setup.seed.wrapping_add(step), variation))
+        .find(|other| asked(other) != own)
+        .map_or_else(|| setup.instructions.clone(), |other| other.instructions)
+}

@@ -1,0 +1,217 @@
+//! `tetrad robot`: demonstrations, training, evaluation.
+
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use robot::collect::{CollectConfig, Collected};
+use robot::model::{Policy, PolicyConfig};
+use robot::study::Demonstrations;
+use robot::tasks::{Task, Variation};
+use robot::train::{Episodes, Recipe, Stepped};
+use runs::Store;
+use serde::Serialize;
+
+use super::genome::interrupted;
+use super::robot_eval;
+use crate::args::robot::{Collect, Robot, Train};
+use crate::exit::{Status, usage};
+use crate::output::Output;
+
+pub(crate) fn run(
+    robot: Robot,
+    store: impl Fn() -> anyhow::Result<Store>,
+    output: &Output,
+) -> anyhow::Result<Status> {
+    match robot {
+        Robot::Collect(flags) => collect(&flags, output),
+        Robot::Train(flags) => match flags.threads {
+            Some(n) => nn::threads::with_count(n, || train(&flags, output)),
+            None => train(&flags, output),
+        },
+        Robot::Eval(flags) => robot_eval::run(&flags, &store()?, output),
+        Robot::Info { policy } => info(&policy, output),
+    }
+}
+
+/// Tasks by their names; all where none is named.
+pub(super) fn tasks(names: &[String]) -> anyhow::Result<Vec<Task>> {
+    if names.is_empty() {
+        return Ok(Task::ALL.to_vec());
+    }
+    let known = || Task::ALL.map(Task::name).join(", ");
+    let named = |name: &String| {
+        Task::named(name)
+            .ok_or_else(|| usage(format!("no task `{name}`"), format!("tasks: {}", known())))
+    };
+    names.iter().map(named).collect()
+}
+
+/// A bar for people, hidden from everyone else.
+pub(super) fn bar(length: u64, of: &str, output: &Output) -> ProgressBar {
+    if !output.interactive() {
+        return ProgressBar::hidden();
+    }
+    let template = format!("{{bar:30}} {{pos}}/{{len}} {of}, {{msg}}, {{elapsed}}, {{eta}} left");
+    let style = ProgressStyle::with_template(&template).expect("a valid template");
+    ProgressBar::new(length).with_style(style)
+}
+
+pub(super) fn jobs(asked: Option<usize>) -> usize {
+    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1)
+}
+
+fn collect(flags: &Collect, output: &Output) -> anyhow::Result<Status> {
+    let config = CollectConfig {
+        folder: flags.to.clone(),
+        tasks: tasks(&flags.tasks)?,
+        first_seed: flags.seed,
+        n_seeds: flags.scenes,
+        variation: Variation::TRAIN,
+        disturbance: flags.disturbance,
+        n_threads: jobs(flags.jobs),
+    };
+    let stop = interrupted();
+    let bar = bar(config.tasks.len() as u64 * flags.scenes, "scenes", output);
+    let progress = |collected: Collected| {
+        bar.set_position((collected.n_done + collected.n_failed) as u64);
+        bar.set_message(format!("{} without success", collected.n_failed));
+        !stop.load(Ordering::Relaxed)
+    };
+    let collected = robot::collect::collect(&config, &progress)?;
+    bar.finish_and_clear();
+    let rate = runs::stats::Rate {
+        hits: collected.n_done as u64,
+        n: (collected.n_done + collected.n_failed) as u64,
+    };
+    output.answer("tetrad.robot.collect", &rate, || {
+        format!(
+            "{} scenes recorded below {}, {} left out because the expert failed\n",
+            collected.n_done,
+            flags.to.display(),
+            collected.n_failed
+        )
+    })?;
+    let whole = rate.n as usize == collected.n_seeds;
+    Ok(if whole { Status::Ok } else { Status::Interrupted })
+}
+
+/// Where training stands.
+#[derive(Debug, Serialize)]
+struct Trained {
+    finished: bool,
+    steps: u64,
+    seed: u64,
+    n_parameters: usize,
+    n_episodes: usize,
+    /// Mean absolute error of normalised actions over the last steps.
+    error: f64,
+    n_steps_averaged: usize,
+}
+
+fn train(flags: &Train, output: &Output) -> anyhow::Result<Status> {
+    let mut recipe = match &flags.recipe {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                usage(format!("{}: {error}", path.display()), "name a TOML file")
+            })?;
+            toml::from_str(&text).map_err(|error| {
+                usage(format!("{}: {error}", path.display()), "see `tetrad robot info` of a policy")
+            })?
+        }
+        None => Recipe::tiny(),
+    };
+    recipe.steps = flags.steps.unwrap_or(recipe.steps);
+    recipe.seed = flags.seed.unwrap_or(recipe.seed);
+    let config = PolicyConfig::shipped(&flags.shape)?;
+    let demonstrations = Demonstrations::open(&flags.episodes, config.s2.words)?;
+    let n_parameters = config.n_parameters();
+    output.note(&format!(
+        "training `{}` ({n_parameters} parameters) on {} episodes, {} steps of {} samples, seed {}",
+        config.name,
+        demonstrations.n_episodes(),
+        recipe.steps,
+        recipe.batch,
+        recipe.seed
+    ));
+    let bar = bar(recipe.steps, "steps", output);
+    /// Steps that are averaged.
+    const N_LAST: usize = 200;
+    let last = Mutex::new(std::collections::VecDeque::new());
+    let mean = |errors: &std::collections::VecDeque<f64>| {
+        errors.iter().sum::<f64>() / errors.len().max(1) as f64
+    };
+    let mut tell = |stepped: &Stepped| {
+        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        last.push_back(stepped.error);
+        if last.len() > N_LAST {
+            last.pop_front();
+        }
+        bar.set_position(stepped.step);
+        bar.set_message(format!("error {:.4}", mean(&last)));
+        if stepped.step % 500 == 0 {
+            bar.suspend(|| {
+                output.note(&format!("step {}: error {:.4}", stepped.step, mean(&last)))
+            });
+        }
+    };
+    let (steps, seed) = (recipe.steps, recipe.seed);
+    let stop = interrupted();
+    let trainer = robot::train::run(&config, recipe, &demonstrations, &flags.to, &stop, &mut tell)?;
+    bar.finish_and_clear();
+    let last = last.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let answer = Trained {
+        finished: trainer.step() >= steps,
+        steps: trainer.step(),
+        seed,
+        n_parameters,
+        n_episodes: demonstrations.n_episodes(),
+        error: mean(&last),
+        n_steps_averaged: last.len(),
+    };
+    output.answer("tetrad.robot.train", &answer, || {
+        format!(
+            "{} after {} steps on {} episodes, seed {seed}: mean absolute error {:.4} of normalised \
+             actions (n = the last {} steps); policy {}\n",
+            if answer.finished { "finished" } else { "interrupted" },
+            answer.steps,
+            answer.n_episodes,
+            answer.error,
+            answer.n_steps_averaged,
+            flags.to.join("policy.safetensors").display()
+        )
+    })?;
+    Ok(if answer.finished { Status::Ok } else { Status::Interrupted })
+}
+
+/// What is said of a policy.
+#[derive(Debug, Serialize)]
+struct Described {
+    config: PolicyConfig,
+    n_parameters: usize,
+    recipe: Option<String>,
+}
+
+fn info(name: &str, output: &Output) -> anyhow::Result<Status> {
+    let is_shape = PolicyConfig::names().any(|known| known == name);
+    let (config, recipe) = if is_shape {
+        (PolicyConfig::shipped(name)?, None)
+    } else {
+        let policy = Policy::load(std::path::Path::new(name))?;
+        (policy.config, policy.recipe)
+    };
+    let n_parameters = config.n_parameters();
+    let described = Described { config, n_parameters, recipe };
+    output.answer("tetrad.robot.info", &described, || {
+        let Described { config, recipe, .. } = &described;
+        format!(
+            "{}: {n_parameters} parameters, latent {}, {} cameras, chunks of {} ticks\n{}",
+            config.name,
+            config.latent,
+            config.cameras.len(),
+            config.chunk_ticks(),
+            recipe.as_ref().map_or(String::new(), |recipe| format!("trained with {recipe}\n"))
+        )
+    })?;
+    Ok(Status::Ok)
+}

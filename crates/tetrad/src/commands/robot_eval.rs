@@ -1,0 +1,152 @@
+//! `tetrad robot eval`: attempts at tasks, counted.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use nn::Precision;
+use robot::interface::TICK_NS;
+use robot::model::Policy;
+use robot::study::{Delay, Rehearsal, Score, rehearse};
+use robot::tasks::{Setup, Task, Variation};
+use runs::Store;
+use serde::{Deserialize, Serialize};
+
+use super::genome::interrupted;
+use super::robot::{bar, jobs, tasks};
+use crate::args::robot::{Eval, Scenes};
+use crate::exit::Status;
+use crate::output::Output;
+
+/// What a run is asked to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Settings {
+    policy: PathBuf,
+    /// SHA-256 of the policy's file.
+    digest: String,
+    tasks: Vec<Task>,
+    attempts: u64,
+    seed: u64,
+    variation: Variation,
+    how: Rehearsal,
+    int8: bool,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Row {
+    task: Task,
+    seed: u64,
+    success: bool,
+    n_ticks: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    run: String,
+    settings: Settings,
+    scores: Vec<Score>,
+}
+
+pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Result<Status> {
+    let policy = Policy::load(&flags.policy)?;
+    let variation = match flags.scenes {
+        Scenes::HeldOut => Variation::HELD_OUT,
+        Scenes::Novel => Variation::NOVEL,
+        Scenes::Train => Variation::TRAIN,
+    };
+    let tick_millis = (TICK_NS / 1_000_000) as u32;
+    let thinking = flags.thinking.div_ceil(tick_millis);
+    let delay = Delay { thinking, period: Delay::DEPLOYED.period };
+    let settings = Settings {
+        policy: flags.policy.clone(),
+        digest: runs::sha256(&std::fs::read(&flags.policy)?),
+        tasks: tasks(&flags.tasks)?,
+        attempts: flags.attempts,
+        seed: flags.seed,
+        variation,
+        how: Rehearsal { delay, act_every: flags.act_every.max(1), swapped: flags.swapped },
+        int8: flags.int8,
+    };
+    let (mut run, _) = store.resume_or_create("robot", "eval", &settings, settings.seed)?;
+    let log = run.path().join("events.jsonl");
+    let done: Vec<(u64, Row)> = if log.exists() { runs::Log::read(&log)? } else { Vec::new() };
+    let mut rows: Vec<Row> = done.into_iter().map(|(_, row)| row).collect();
+    let missing: Vec<(Task, u64)> = settings
+        .tasks
+        .iter()
+        .flat_map(|&task| (0..settings.attempts).map(move |idx| (task, settings.seed + idx)))
+        .filter(|(task, seed)| !rows.iter().any(|row| (row.task, row.seed) == (*task, *seed)))
+        .collect();
+    let stop = interrupted();
+    let bar = bar(missing.len() as u64, "attempts", output);
+    let precision = if flags.int8 { Precision::Int8 } else { Precision::F32 };
+    let next = AtomicUsize::new(0);
+    let new = Mutex::new((run.log(), Vec::new(), None));
+    let work = || {
+        while let Some(&(task, seed)) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let setup = Setup::new(task, seed, variation);
+            // Each attempt on one thread of its own.
+            let outcome =
+                nn::threads::alone(|| rehearse(&policy, precision, &setup, &settings.how));
+            let mut new = new.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let row = outcome.map_err(anyhow::Error::from).and_then(|outcome| {
+                let row = Row { task, seed, success: outcome.success, n_ticks: outcome.n_ticks };
+                new.0.append(&row)?;
+                Ok(row)
+            });
+            match row {
+                Ok(row) => new.1.push(row),
+                Err(error) => {
+                    new.2.get_or_insert(error);
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+            bar.inc(1);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..jobs(flags.jobs) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    bar.finish_and_clear();
+    let (_, found, error) = new.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    rows.extend(found);
+    if let Some(error) = error {
+        return Err(error);
+    }
+    let score = |task: Task| {
+        let of_task = rows.iter().filter(|row| row.task == task);
+        let outcomes: Vec<robot::collect::Outcome> = of_task
+            .map(|row| robot::collect::Outcome { success: row.success, n_ticks: row.n_ticks })
+            .collect();
+        Score::of(task, &outcomes)
+    };
+    let scores: Vec<Score> = settings.tasks.iter().map(|&task| score(task)).collect();
+    let whole = rows.len() as u64 == settings.attempts * settings.tasks.len() as u64;
+    let answer = Answer { run: run.id().to_owned(), settings, scores };
+    run.write_summary(&answer)?;
+    run.finish(if whole { runs::Status::Done } else { runs::Status::Interrupted })?;
+    output.answer("tetrad.robot.eval", &answer, || text(&answer))?;
+    Ok(if whole { Status::Ok } else { Status::Interrupted })
+}
+
+fn text(answer: &Answer) -> String {
+    let seed = answer.settings.seed;
+    let line = |score: &Score| {
+        let interval = score.rate.wilson().map_or(String::new(), |interval| {
+            format!(" [{:.1}, {:.1}] (95 %)", 100.0 * interval.low, 100.0 * interval.high)
+        });
+        let secs = score.mean_secs.map_or(String::new(), |secs| format!(", {secs:.1} s each"));
+        let runs::stats::Rate { hits, n } = score.rate;
+        let share = 100.0 * hits as f64 / n.max(1) as f64;
+        format!("{:<14} {share:5.1} %{interval}, {hits} of {n}{secs}\n", score.task.name())
+    };
+    let rows: String = answer.scores.iter().map(line).collect();
+    format!("{rows}seeds from {seed}; run {}\n", answer.run)
+}
