@@ -31,7 +31,8 @@ pub fn c(program: &Program, schedule: &Schedule) -> Candidate {
         text.line(&format!("/* {} */", labels.join("; ")));
         match (&nest.product, &nest.dots) {
             (Some(product), _) => {
-                product::emit(&mut text, &mut functions, idx, nest, product, &storage);
+                let at = (&storage, schedule.width);
+                product::emit(&mut text, &mut functions, idx, nest, product, at);
             }
             (_, Some(dots)) => dots::emit(&mut text, nest, dots, &storage),
             _ => nest::emit(&mut text, nest, &storage, threads, schedule.width),

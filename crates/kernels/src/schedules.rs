@@ -74,6 +74,7 @@ impl Space for Schedules {
             change(&|part| part.streaming = !part.streaming),
             change(&|part| part.separate = !part.separate),
             change(&|part| (part.rows, part.columns) = (12, 2)),
+            change(&|part| part.packed = !part.packed),
             change(&|part| part.swapped = true),
             change(&|part| part.store = false),
         ];
@@ -209,6 +210,7 @@ pub fn sensible(program: &Program) -> Schedule {
         part.form = Form::Tiles;
         part.rows = 8;
         part.columns = 3;
+        part.deep = 256;
         part.store = stored[idx];
         part.streaming = streaming;
         part.separate = true;
@@ -321,7 +323,7 @@ fn change(schedule: &mut Schedule, program: &Program, rng: &mut ChaCha8Rng) {
     let idx = rng.random_range(0..schedule.parts.len());
     let part = &mut schedule.parts[idx];
     let folds = matches!(program.definitions[idx].rule, Rule::Reduce { .. });
-    match rng.random_range(0..if folds { 16 } else { 8 }) {
+    match rng.random_range(0..if folds { 17 } else { 8 }) {
         0 => part.store = !part.store,
         1 => part.apart = !part.apart,
         2 => part.join = !part.join,
@@ -355,6 +357,7 @@ fn change(schedule: &mut Schedule, program: &Program, rng: &mut ChaCha8Rng) {
         12 => part.swapped = !part.swapped,
         13 => part.packed = !part.packed,
         14 => part.separate = !part.separate,
+        15 => part.deep = pick(&[0, 128, 256, 512, 1024], rng),
         _ => part.chunks = pick(&[1, 2, 4, 8, 16], rng),
     }
 }

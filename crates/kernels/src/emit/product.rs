@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 
+use super::Lines;
 use super::expr::Scope;
 use super::nest::stored;
 use super::storage::Storage;
 use super::text::{Kind as Of, Text};
-use super::{Lines, MOST_THREADS};
 use crate::loops::{Affine, Expr};
 use crate::plan::{Kind, Nest, Product, Stage};
 
@@ -20,10 +20,10 @@ pub(super) fn emit(
     idx: usize,
     nest: &Nest,
     product: &Product,
-    storage: &Storage,
+    (storage, width): (&Storage, usize),
 ) {
     let stage = &nest.stages[0];
-    let printer = Printer { idx, stage, product, nest, storage };
+    let printer = Printer { idx, stage, product, nest, storage, width };
     functions.push_str(&printer.tile("direct", "b + off[k]"));
     functions.push_str(&printer.tile("packed", "b + k * NR"));
     let depth = text.depth;
@@ -40,6 +40,8 @@ struct Printer<'a> {
     product: &'a Product,
     nest: &'a Nest,
     storage: &'a Storage,
+    /// Lanes of a vector.
+    width: usize,
 }
 
 impl Printer<'_> {
@@ -87,18 +89,33 @@ impl Printer<'_> {
         index.substitute(&by, &self.stage.extents).offset(-index.constant)
     }
 
+    /// Whether tiles take the depth in turns.
+    fn blocked(&self) -> bool {
+        self.product.deep < self.extent(&self.product.depth)
+    }
+
     /// The loop over the depth of one tile.
     fn tile(&self, how: &str, at: &str) -> String {
         let (rows, columns) = (self.product.tile_rows, self.product.tile_columns);
         let mut code = format!(
             "static void tile_{}_{how}(const float *restrict a, const float *restrict b, \
-             const int32_t *restrict off, int64_t n, float *restrict t) {{\n    (void)off;\n",
+             const int32_t *restrict off, int64_t n, float *restrict t, int more) {{\n    (void)off;\n",
             self.idx
         );
         for row in 0..rows {
             for column in 0..columns {
                 code.push_str(&format!("    vf c{row}_{column} = {{0}};\n"));
             }
+        }
+        if self.blocked() {
+            code.push_str("    if (more) {\n");
+            for row in 0..rows {
+                for column in 0..columns {
+                    let at = format!("({row} * {columns} + {column}) * W");
+                    code.push_str(&format!("        c{row}_{column} = v_load(t + {at});\n"));
+                }
+            }
+            code.push_str("    }\n");
         }
         code.push_str("    for (int64_t k = 0; k < n; k++) {\n");
         let at = at.replace("NR", &format!("({columns} * W)"));
@@ -160,7 +177,7 @@ impl Printer<'_> {
 
     /// Packs the rows: for each batch and each block of rows, the depth, rows innermost.
     fn rows(&self, text: &mut Lines) {
-        let (stage, product) = (self.stage, self.product);
+        let product = self.product;
         let scratch = self.storage.products[self.idx];
         let n_rows = self.extent(&product.rows);
         let tile = self.product.tile_rows;
@@ -178,6 +195,26 @@ impl Printer<'_> {
         let block =
             self.linear(&batch).map_or("mb".to_owned(), |at| format!("({at}) * {blocks} + mb"));
         text.line(&format!("float *restrict p = left + ({block}) * {};", n_depth * tile));
+        let (array, none) = (|source| self.storage.array(source), HashMap::new());
+        let names = self.names();
+        let value = self.scope(&names, None, None, &array, &none).real(&product.left).code;
+        if let &[row] = product.rows.as_slice() {
+            // Rows innermost: what is written is walked once.
+            text.line("int64_t k = 0;");
+            self.loops(text, &product.depth);
+            text.open(&format!("for (int64_t i = 0; i < {tile}; i++)"));
+            text.line(&format!("const int64_t x{row} = mb * {tile} + i;"));
+            let value = if n_rows.is_multiple_of(tile) {
+                value
+            } else {
+                format!("x{row} < {n_rows} ? {value} : 0.0f")
+            };
+            text.line(&format!("p[k * {tile} + i] = {value};"));
+            text.close();
+            text.line("k++;");
+            text.close_to(depth);
+            return;
+        }
         text.count("i", tile);
         text.line(&format!("const int64_t m = mb * {tile} + i;"));
         if !n_rows.is_multiple_of(tile) {
@@ -191,12 +228,8 @@ impl Printer<'_> {
         self.decode(text, "m", &product.rows, &self.row_pitch());
         text.line("int64_t k = 0;");
         self.loops(text, &product.depth);
-        let (array, none) = (|source| self.storage.array(source), HashMap::new());
-        let names = self.names();
-        let value = self.scope(&names, None, None, &array, &none).real(&product.left).code;
         text.line(&format!("p[k++ * {tile} + i] = {value};"));
         text.close_to(depth);
-        let _ = stage;
     }
 
     fn row_pitch(&self) -> Vec<i64> {
@@ -238,7 +271,7 @@ impl Printer<'_> {
     }
 
     fn strips(&self, text: &mut Lines) {
-        let (stage, product, part) = (self.stage, self.product, &self.nest.part);
+        let (product, part) = (self.product, &self.nest.part);
         let scratch = self.storage.products[self.idx];
         let across = format!("({} * W)", product.tile_columns);
         let n_rows = self.extent(&product.rows);
@@ -264,31 +297,58 @@ impl Printer<'_> {
             "float *restrict strip_of = (float *)((char *)scratch + {} + (size_t)thread * {});",
             scratch.strips, scratch.strip_bytes
         ));
-        if product.direct {
+        let block = self.linear(&self.left_batch());
+        let block = block.map_or("mb".to_owned(), |at| format!("({at}) * {blocks} + mb"));
+        text.line(&format!("const int64_t first = chunk * {per_chunk};"));
+        text.line(&format!(
+            "const int64_t end = first + {per_chunk} < {blocks} ? first + {per_chunk} : {blocks};"
+        ));
+        if !product.direct {
+            self.lanes(text, &across);
+        } else {
             text.line(&format!("const int whole = p0 + {across} <= {n};"));
+        }
+        let n_tile = format!("{} * {across}", product.tile_rows);
+        let every = "for (int64_t mb = first; mb < end; mb++)";
+        if self.blocked() {
+            text.line(&format!(
+                "float *restrict sums = (float *)((char *)scratch + {} + (size_t)thread * {});",
+                scratch.sums, scratch.sum_bytes
+            ));
+            text.open(&format!("for (int64_t k0 = 0; k0 < {n_depth}; k0 += {})", product.deep));
+            text.line(&format!(
+                "const int64_t k1 = k0 + {0} < {n_depth} ? k0 + {0} : {n_depth};",
+                product.deep
+            ));
+        } else {
+            text.line(&format!("const int64_t k0 = 0, k1 = {n_depth};"));
+        }
+        if product.direct {
             text.open("if (!whole)");
             text.line(&format!("const int64_t rest = {n} - p0;"));
-            text.open(&format!("for (int64_t k = 0; k < {n_depth}; k++)"));
+            text.open("for (int64_t k = k0; k < k1; k++)");
             text.line("const float *r = from + off[k] + p0;");
             text.line(&format!(
-                "for (int64_t l = 0; l < {across}; l++) strip_of[k * {across} + l] = l < rest ? r[l] : 0.0f;"
+                "for (int64_t l = 0; l < {across}; l++) strip_of[(k - k0) * {across} + l] = l < rest ? r[l] : 0.0f;"
             ));
             text.close();
             text.close();
         } else {
-            self.pack(text, &across, n_depth);
+            self.pack(text, &across);
         }
-        let block = self.linear(&self.left_batch());
-        let block = block.map_or("mb".to_owned(), |at| format!("({at}) * {blocks} + mb"));
-        text.line(&format!("const int64_t end = (chunk + 1) * {per_chunk} < {blocks} ? (chunk + 1) * {per_chunk} : {blocks};"));
-        text.open(&format!("for (int64_t mb = chunk * {per_chunk}; mb < end; mb++)"));
-        text.line(&format!(
-            "float tile[{} * {across}] __attribute__((aligned(64)));",
+        text.open(every);
+        if self.blocked() {
+            text.line(&format!("float *restrict tile = sums + (mb - first) * {n_tile};"));
+        } else {
+            text.line(&format!("float tile[{n_tile}] __attribute__((aligned(64)));"));
+        }
+        let rows = format!(
+            "left + ({block}) * {} + k0 * {}",
+            n_depth * product.tile_rows,
             product.tile_rows
-        ));
-        let rows = format!("left + ({block}) * {}", n_depth * product.tile_rows);
+        );
         let call = |how: &str, from: &str| {
-            format!("tile_{}_{how}({rows}, {from}, off, {n_depth}, tile);", self.idx)
+            format!("tile_{}_{how}({rows}, {from}, off + k0, k1 - k0, tile, k0 > 0);", self.idx)
         };
         if product.direct {
             text.line(&format!("if (whole) {}", call("direct", "from + p0")));
@@ -296,13 +356,18 @@ impl Printer<'_> {
         } else {
             text.line(&call("packed", "strip_of"));
         }
+        if self.blocked() {
+            text.close();
+            text.close();
+            text.open(every);
+            text.line(&format!("const float *restrict tile = sums + (mb - first) * {n_tile};"));
+        }
         self.store(text, &across, n_rows);
         text.close_to(depth);
-        let _ = (stage, MOST_THREADS);
     }
 
-    /// Packs a strip: for each position along the depth, its columns next to each other.
-    fn pack(&self, text: &mut Lines, across: &str, n_depth: usize) {
+    /// Where each column of a strip lies, and whether they are neighbours.
+    fn lanes(&self, text: &mut Lines, across: &str) {
         let product = self.product;
         text.line(&format!("int32_t lane[{across}];"));
         text.line(&format!("int64_t valid = {} - p0;", product.n_positions));
@@ -318,37 +383,40 @@ impl Printer<'_> {
         text.line(&format!(
             "for (int64_t l = 1; l < {across}; l++) run &= lane[l] == lane[0] + l;"
         ));
+    }
+
+    /// Packs a strip: for each position along the depth, its columns next to each other.
+    fn pack(&self, text: &mut Lines, across: &str) {
+        let product = self.product;
         text.open("if (run)");
-        text.open(&format!("for (int64_t k = 0; k < {n_depth}; k++)"));
+        text.open("for (int64_t k = k0; k < k1; k++)");
         text.line("const float *r = from + off[k] + lane[0];");
-        text.line(&format!("for (int64_t l = 0; l < {across}; l += W) v_store(strip_of + k * {across} + l, v_load(r + l));"));
+        text.line(&format!("for (int64_t l = 0; l < {across}; l += W) v_store(strip_of + (k - k0) * {across} + l, v_load(r + l));"));
         text.close();
         text.close();
         // Along the depth first where that is contiguous: rows of the factor are read once.
         let last = product.depth.last().copied();
         let contiguous = last.is_some_and(|var| product.index.stride(var) == Some(1));
+        text.open("else");
         if contiguous && product.depth.len() == 1 {
-            text.open("else");
-            text.open(&format!("for (int64_t k0 = 0; k0 < {n_depth}; k0 += 16)"));
-            text.line(&format!("const int64_t k1 = k0 + 16 < {n_depth} ? k0 + 16 : {n_depth};"));
+            text.open("for (int64_t kb = k0; kb < k1; kb += 16)");
+            text.line("const int64_t ke = kb + 16 < k1 ? kb + 16 : k1;");
             text.open(&format!("for (int64_t l = 0; l < {across}; l++)"));
             text.line("const float *r = from + lane[l];");
             text.line(&format!(
-                "for (int64_t k = k0; k < k1; k++) strip_of[k * {across} + l] = r[k];"
+                "for (int64_t k = kb; k < ke; k++) strip_of[(k - k0) * {across} + l] = r[k];"
             ));
-            text.close();
             text.close();
             text.close();
         } else {
-            text.open("else");
-            text.open(&format!("for (int64_t k = 0; k < {n_depth}; k++)"));
+            text.open("for (int64_t k = k0; k < k1; k++)");
             text.line("const float *r = from + off[k];");
             text.line(&format!(
-                "for (int64_t l = 0; l < {across}; l++) strip_of[k * {across} + l] = r[lane[l]];"
+                "for (int64_t l = 0; l < {across}; l++) strip_of[(k - k0) * {across} + l] = r[lane[l]];"
             ));
             text.close();
-            text.close();
         }
+        text.close();
     }
 
     /// Finishes and stores a tile, by runs of neighbours along the innermost column.
@@ -401,30 +469,38 @@ impl Printer<'_> {
         let none = HashMap::new();
         let mut vars = self.names();
         vars[inner] = format!("(y{inner} + j)");
-        for vector in [true, false] {
-            // Where lanes are stored has to be known.
-            if vector && stage.store.stride(inner).is_none() {
+        // Where lanes are stored has to be known.
+        let lanes = stage.store.stride(inner).is_some();
+        let masks = lanes && self.width == 16;
+        for (vector, tail) in [(true, false), (masks, true)] {
+            if vector && !lanes {
                 continue;
             }
-            let folded = if vector {
-                Text { code: format!("v_load(tile + i * {across} + l + j)"), kind: Of::Vector }
-            } else {
-                Text { code: format!("tile[i * {across} + l + j]"), kind: Of::Real }
+            let from = format!("tile + i * {across} + l + j");
+            let folded = match (vector, tail) {
+                (true, false) => Text { code: format!("v_load({from})"), kind: Of::Vector },
+                (true, true) => Text { code: format!("v_load_some({from}, m1)"), kind: Of::Vector },
+                _ => Text { code: format!("*({from})"), kind: Of::Real },
             };
             let lane = vector.then_some(inner);
+            let under = usize::from(vector && tail);
             let scope = self.scope(&vars, lane, Some(folded.clone()), &array, &none);
+            let scope = Scope { under, sure: under, ..scope };
             let (lines, bound) = scope.bind(&[finish]);
             let scope = Scope { bound: &bound, folded: Some(folded), ..scope };
-            text.open(if vector {
-                "for (; j + W <= n_run; j += W)"
-            } else {
-                "for (; j < n_run; j++)"
+            text.open(match (vector, tail) {
+                (true, false) => "for (; j + W <= n_run; j += W)",
+                (true, true) => "if (j < n_run)",
+                _ => "for (; j < n_run; j++)",
             });
+            if under > 0 {
+                text.line("const vi m1 = v_inside(j, 1, 0, n_run);");
+            }
             lines.iter().for_each(|line| text.line(line));
             let value = if vector { scope.vector(finish) } else { scope.value(finish).code };
             let at = scope.position(&stage.store);
             let along = vector.then(|| stage.store.stride(inner));
-            text.line(&stored(&name, &at, &value, dtype, along, stage.streaming, false));
+            text.line(&stored(&name, &at, &value, dtype, along, stage.streaming, under > 0));
             text.close();
         }
         text.line("l += n_run;");

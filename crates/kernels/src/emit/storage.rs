@@ -42,6 +42,10 @@ pub(super) struct ProductScratch {
     pub(super) strips: usize,
     /// Bytes of one.
     pub(super) strip_bytes: usize,
+    /// Tiles that wait for more of the depth, of each thread.
+    pub(super) sums: usize,
+    /// Bytes of them.
+    pub(super) sum_bytes: usize,
 }
 
 fn aligned(bytes: usize) -> usize {
@@ -91,12 +95,21 @@ impl Storage {
                 let rows = extent(&product.rows).next_multiple_of(product.tile_rows);
                 let batch = product.batch.iter().filter(|&&var| product.left.mentions(var));
                 let batch = extent(&batch.copied().collect::<Vec<_>>());
-                let strip_bytes = aligned(depth * product.tile_columns * width * 4);
+                let across = product.tile_columns * width;
+                let strip_bytes = aligned(product.deep * across * 4);
+                let blocks = rows / product.tile_rows;
+                let per_chunk = blocks.div_ceil(nest.part.chunks.clamp(1, blocks));
+                let sum_bytes = match product.deep < depth {
+                    true => aligned(per_chunk * product.tile_rows * across * 4),
+                    false => 0,
+                };
                 products.push(ProductScratch {
                     left: take(batch * rows * depth * 4),
                     offsets: take(depth * 4),
                     strips: take(strip_bytes * MOST_THREADS),
                     strip_bytes,
+                    sums: take(sum_bytes * MOST_THREADS),
+                    sum_bytes,
                 });
             } else {
                 products.push(ProductScratch::default());

@@ -94,6 +94,9 @@ impl Affine {
         match rest.range(extents) {
             Some((low, high)) if low >= 0 && high < divisor => whole,
             _ => {
+                if let Some(line) = rest.of_two(extents, |at| at.div_euclid(divisor)) {
+                    return whole.plus(&line);
+                }
                 let atom = match (rest.constant, rest.terms.as_slice()) {
                     (0, [(1, Atom::Div(inner, by))]) => Atom::Div(inner.clone(), by * divisor),
                     _ => Atom::Div(Box::new(rest), divisor),
@@ -112,8 +115,19 @@ impl Affine {
         let (_, rest) = self.split(divisor).1.lifted(divisor, extents);
         match rest.range(extents) {
             Some((low, high)) if low >= 0 && high < divisor => rest,
-            _ => Self { constant: 0, terms: vec![(1, Atom::Mod(Box::new(rest), divisor))] },
+            _ => match rest.of_two(extents, |at| at.rem_euclid(divisor)) {
+                Some(line) => line,
+                None => Self { constant: 0, terms: vec![(1, Atom::Mod(Box::new(rest), divisor))] },
+            },
         }
+    }
+
+    /// A function of this, when it is of one variable that has two values: two points make a line.
+    fn of_two(&self, extents: &[usize], function: impl Fn(i64) -> i64) -> Option<Self> {
+        let [(factor, Atom::Var(var))] = self.terms.as_slice() else { return None };
+        let (first, second) = (function(self.constant), function(self.constant + factor));
+        let line = || Self::var(*var).times(second - first).offset(first);
+        (extents.get(*var) == Some(&2)).then(line)
     }
 
     /// With so many times the divisor added that it is never negative: quotients and remainders of
@@ -287,5 +301,13 @@ mod tests {
         assert_eq!(halved.stride(1), Some(0));
         let two = [Affine::var(0).times(2).plus(&Affine::var(1))];
         assert_eq!(halved.substitute(&two, &[4, 2]), Affine::var(0));
+    }
+
+    #[test]
+    fn quotients_of_two_values_are_lines() {
+        let at = Affine::var(0).offset(1);
+        assert_eq!(at.divided(2, &[2]), Affine::var(0));
+        assert_eq!(at.remainder(2, &[2]), Affine::var(0).times(-1).offset(1));
+        assert_eq!(at.divided(2, &[3]).stride(0), None);
     }
 }

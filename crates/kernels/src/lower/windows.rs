@@ -150,12 +150,23 @@ impl Lowering {
         }
         // Phases are worth their trouble only where taps are dense: with dilation, taps of a phase
         // are not neighbours, and conditions on the remainder do.
-        let dense = windows.iter().all(|window| window.dilation == 1 || window.stride == 1);
+        // Where the stride divides the dilation, one phase has all taps and the others none.
+        let aligned = |window: &Window| window.stride > 1 && window.dilation % window.stride == 0;
+        let dense = |window: &Window| window.dilation == 1 || window.stride == 1;
+        let dense = windows.iter().all(|window| dense(window) || aligned(window));
         let per_group = kernel[1];
         let mut result = vec![shape[0], groups, per_group];
         let (mut within, mut over) = (Vec::new(), vec![kernel[0] / groups]);
         let mut phases = Vec::new();
         for (window, &n) in windows.iter().zip(&positions) {
+            if dense && aligned(window) {
+                // The phase's positions, also of what is cut off before the first.
+                phases.push(1);
+                result.push(1);
+                result.push(((n - 1 + window.padding) / window.stride + 1) as usize);
+                over.push(window.size as usize);
+                continue;
+            }
             let s = if dense { window.stride } else { 1 };
             phases.push(s);
             result.push(s as usize);
@@ -174,7 +185,15 @@ impl Lowering {
         let mut border = vec![(0, 0); 2];
         for (axis, window) in windows.iter().enumerate() {
             let (phase, q, t) = (3 + 2 * axis, 4 + 2 * axis, rank + 1 + axis);
-            if dense {
+            if dense && aligned(window) {
+                // Position p = s q - padding; i = q - k d / s.
+                let back = Affine::var(t).times(-(window.dilation / window.stride));
+                let from = Affine::var(q).plus(&back);
+                let (low, high) = from.range(&extents).expect("made of variables");
+                at_weight.push(Affine::var(t));
+                border.push(((-low).max(0), (high + 1 - window.extent).max(0)));
+                at_input.push(from.offset((-low).max(0)));
+            } else if dense {
                 // Position p = s q + r; k = s t + (r + padding) mod s; i = (p + padding - k d) / s.
                 let s = window.stride;
                 let shifted = Affine::var(phase).offset(window.padding);
@@ -223,15 +242,23 @@ impl Lowering {
         // Put the phases next to each other again.
         let mut merged = vec![shape[0], groups * per_group];
         merged.extend(positions.iter().map(|&n| n as usize));
-        let mut index = vec![Affine::var(0)];
-        index.push(Affine::var(1).divided(per_group as i64, &merged));
-        index.push(Affine::var(1).remainder(per_group as i64, &merged));
-        for (axis, &phase) in phases.iter().enumerate() {
+        let mut places = vec![Affine::var(0)];
+        places.push(Affine::var(1).divided(per_group as i64, &merged));
+        places.push(Affine::var(1).remainder(per_group as i64, &merged));
+        let mut within = Vec::new();
+        for (axis, (window, &phase)) in windows.iter().zip(&phases).enumerate() {
             let at = Affine::var(2 + axis);
-            index.push(at.remainder(phase, &merged));
-            index.push(at.divided(phase, &merged));
+            if dense && aligned(window) {
+                let at = at.offset(window.padding);
+                let index = at.remainder(window.stride, &merged);
+                within.push(Within { index, low: 0, high: 1 });
+                places.extend([Affine::default(), at.divided(window.stride, &merged)]);
+                continue;
+            }
+            places.extend([at.remainder(phase, &merged), at.divided(phase, &merged)]);
         }
-        Ok(self.map(Dtype::F32, merged, load(sum, index)))
+        let expr = Expr::conditional(within, load(sum, places), number(0.0), &merged);
+        Ok(self.map(Dtype::F32, merged, expr))
     }
 
     /// Largest or mean of windows.

@@ -52,8 +52,12 @@ pub struct Part {
     pub swapped: bool,
     /// Rows are shared out over so many groups of tasks.
     pub chunks: usize,
-    /// The vector factor is packed even where it could be read in place.
+    /// Whether the vector factor is packed or read in place is decided the other way than rules of
+    /// thumb would.
     pub packed: bool,
+    /// Positions along the depth that tiles take before the next; 0: all.
+    #[serde(default)]
+    pub deep: usize,
 }
 
 /// A schedule: genes of the whole, and of each definition.
@@ -96,6 +100,7 @@ impl Schedule {
             swapped: false,
             chunks: 1,
             packed: false,
+            deep: 0,
         };
         Self { width: 16, flags: 0, parts: program.definitions.iter().map(part).collect() }
     }

@@ -52,15 +52,15 @@ pub(super) fn nests(program: &Program, stages: Vec<Stage>, schedule: &Schedule) 
         stage.streaming = part.streaming && program.outputs.contains(&stage.buffer);
         let width = schedule.width;
         let (mut product, mut dots) = (None, None);
-        match part.form {
-            Form::Plain => {}
-            Form::Tiles => product = Product::of(program, &stage, &part, width),
-            Form::Dots => {
-                dots = Dots::of(program, &stage, &part, width);
-                // Where a factor is not contiguous along the depth, tiles are next best.
-                if dots.is_none() {
-                    product = Product::of(program, &stage, &part, width);
-                }
+        if part.form == Form::Dots {
+            dots = Dots::of(program, &stage, &part, width);
+        }
+        // Where a factor is not contiguous along the depth, tiles are next best.
+        if part.form != Form::Plain && dots.is_none() {
+            let wide = wide(stage.clone());
+            product = Product::of(program, &wide, &part, width);
+            if product.is_some() {
+                stage = wide;
             }
         }
         if product.is_none()
@@ -96,6 +96,15 @@ pub(super) fn nests(program: &Program, stages: Vec<Stage>, schedule: &Schedule) 
         stage.streaming &= !readers.iter().flatten().any(|source| *source == stage.buffer);
     }
     done
+}
+
+/// With neighbouring axes made one.
+fn wide(mut stage: Stage) -> Stage {
+    let mut first = 0;
+    while first + 1 < stage.extents.len() {
+        if stage.mergeable(first) { stage.merge(first) } else { first += 1 }
+    }
+    stage
 }
 
 fn reads(stage: &Stage) -> Vec<usize> {

@@ -33,10 +33,19 @@ pub(crate) struct Product {
     pub(crate) tile_rows: usize,
     /// Vectors across a tile.
     pub(crate) tile_columns: usize,
+    /// Positions along the depth before the next tile's turn; all of them when tiles are kept in
+    /// registers to the end.
+    pub(crate) deep: usize,
 }
 
 /// Vector registers there are.
 const REGISTERS: usize = 32;
+
+/// Elements between positions along the depth from which packing pays.
+const FAR: i64 = 256;
+
+/// Rows from which packing pays.
+const OFTEN: usize = 32;
 
 impl Product {
     /// The product that a stage is; `None` when it is none.
@@ -51,7 +60,8 @@ impl Product {
         if whole(one) || whole(other) {
             return None;
         }
-        let make = |left: &Expr, right: &Expr| Self::with_factors(stage, part, left, right);
+        let make =
+            |left: &Expr, right: &Expr| Self::with_factors(stage, (part, width), left, right);
         let (plain, swapped) = (make(one, other), make(other, one));
         // In place is better than packed, and among equals the one whose vectors are stored whole.
         let rank = |product: &Option<Self>| {
@@ -73,10 +83,18 @@ impl Product {
         self.tile_columns = part.columns.clamp(1, 8).min(n_vectors);
         let most = (REGISTERS - 1 - self.tile_columns) / self.tile_columns;
         self.tile_rows = part.rows.clamp(1, most.max(1)).min(n_rows);
+        let n_depth: usize = self.depth.iter().map(|&var| stage.extents[var]).product();
+        let blocked = part.deep > 0 && 2 * n_depth > 3 * part.deep;
+        self.deep = if blocked { part.deep } else { n_depth };
         self
     }
 
-    fn with_factors(stage: &Stage, part: &Part, left: &Expr, right: &Expr) -> Option<Self> {
+    fn with_factors(
+        stage: &Stage,
+        (part, width): (&Part, usize),
+        left: &Expr,
+        right: &Expr,
+    ) -> Option<Self> {
         let Expr::Load { source, index } = right else { return None };
         let index = index[0].clone();
         let vars = 0..stage.extents.len();
@@ -108,8 +126,13 @@ impl Product {
             direct: false,
             tile_rows: 1,
             tile_columns: 1,
+            deep: 0,
         };
-        if stride(first) != 1 || part.packed {
+        // Rows far from each other fall into few sets of the cache, so that they are not kept.
+        let far = base.depth.iter().any(|&var| stride(var).abs() >= FAR);
+        let n_rows: usize = base.rows.iter().map(|&var| stage.extents[var]).product();
+        let packed = (far && base.depth.len() == 1 && n_rows >= OFTEN) != part.packed;
+        if stride(first) != 1 || packed {
             // Row-major over all columns, those that are stored next to each other innermost.
             let stored = |var: usize| stage.store.stride(var).unwrap_or(i64::MAX);
             columns.sort_by_key(|&var| std::cmp::Reverse(stored(var)));
@@ -118,20 +141,31 @@ impl Product {
             let n_positions = extents.iter().product::<usize>() as i64;
             return Some(Self { columns, pitch, n_positions, ..base });
         }
+        // As many axes as leave the least of what is computed between their rows, or beyond them.
         let (mut flat, mut pitch) = (vec![first], vec![1]);
         let mut span = stage.extents[first] as i64;
         let mut useful = span;
+        let waste = |span: i64, useful: i64| {
+            let across = part.columns.clamp(1, 8).min((span as usize).div_ceil(width)) * width;
+            (span as usize).next_multiple_of(across) as f64 / useful as f64
+        };
+        let (mut least, mut best) = (waste(span, useful), (1, span));
         for &var in &columns[1..] {
             let (by, extent) = (stride(var), stage.extents[var] as i64);
-            let longer = by * (extent - 1) + span;
-            if by < span || 2 * useful * extent < longer {
+            if by < span {
                 break;
             }
             flat.push(var);
             pitch.push(by);
-            span = longer;
+            span += by * (extent - 1);
             useful *= extent;
+            if waste(span, useful) <= least {
+                (least, best) = (waste(span, useful), (flat.len(), span));
+            }
         }
+        flat.truncate(best.0);
+        pitch.truncate(best.0);
+        let span = best.1;
         batch.extend(columns.iter().filter(|var| !flat.contains(var)));
         flat.reverse();
         pitch.reverse();
