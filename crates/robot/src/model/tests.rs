@@ -137,7 +137,7 @@ fn nothing_is_allocated_once_frames_and_ticks_were_seen() {
 #[test]
 fn until_a_frame_is_taken_in_whole_the_one_before_is_acted_on() {
     let mut s1 = policy().s1(Precision::F32);
-    let mut act = |s1: &mut super::S1| {
+    let act = |s1: &mut super::S1| {
         let mut chunk = vec![0.0; 5 * 21];
         s1.act(&state(), &latent(), &mut chunk).expect("a chunk");
         chunk
