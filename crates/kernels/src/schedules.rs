@@ -234,7 +234,8 @@ fn inner_product(program: &Program, idx: usize) -> bool {
     let Rule::Reduce { over, .. } = &program.definitions[idx].rule else { return false };
     let shape = &program.definitions[idx].shape;
     let short = shape.iter().copied().filter(|&extent| extent > 1).min().unwrap_or(1);
-    over.len() == 1 && over[0] >= 64 && (short <= 64 || shape.len() < 2)
+    let n_axes = shape.iter().filter(|&&extent| extent > 1).count();
+    over.len() == 1 && over[0] >= 64 && (short <= 64 || n_axes < 2)
 }
 
 /// What it takes to compute an element of a map anew, in plain operations. Constant factors are
