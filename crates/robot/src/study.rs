@@ -4,9 +4,11 @@
 //! world in simulated time, with latents as old as they would be, and [`Score`] counts.
 
 mod demonstrations;
+mod live;
 mod rehearse;
 #[cfg(test)]
 mod tests;
 
 pub use demonstrations::Demonstrations;
+pub use live::{LiveS1, LiveS2, LiveWorld, limits};
 pub use rehearse::{Delay, Rehearsal, Score, rehearse};

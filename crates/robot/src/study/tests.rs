@@ -1,4 +1,4 @@
-use super::{Delay, Demonstrations, Rehearsal, Score, rehearse};
+use super::{Delay, Demonstrations, LiveS1, LiveS2, LiveWorld, Rehearsal, Score, limits, rehearse};
 use crate::collect::{CollectConfig, collect};
 use crate::model::{Normalisation, Policy, PolicyConfig};
 use crate::tasks::{Setup, Task, Variation};
@@ -65,4 +65,44 @@ fn an_untrained_policy_acts_the_same_way_each_time_and_fails() {
     assert!(!outcome.success);
     let score = Score::of(Task::OpenDrawer, &[outcome]);
     assert_eq!((score.rate.hits, score.rate.n, score.mean_secs), (0, 1, None));
+}
+
+#[test]
+fn the_body_as_limits_has_its_wrists_where_the_simulated_one_has_them() {
+    let limits = limits();
+    limits.check().expect("limits of a body");
+    let setup = Setup::new(Task::PickPlace, 1, Variation::TRAIN);
+    let world = setup.world();
+    let state = world.state(0);
+    for (arm, limits) in limits.arms.iter().enumerate() {
+        let joints = world.joints(0).angles[arm].map(f64::from);
+        let wrist = limits.chain.forward(&joints);
+        let felt = wrist.position.into_iter().chain(wrist.columns());
+        for (value, felt) in state[arm * 10..].iter().zip(felt) {
+            assert!((f64::from(*value) - felt).abs() < 1e-4, "{value} {felt}");
+        }
+    }
+}
+
+#[test]
+fn world_and_networks_go_through_the_loops_of_the_runtime() {
+    use crate::deploy::{Lockstep, LockstepConfig};
+    use crate::fast::FastConfig;
+    let folder = tempfile::tempdir().expect("a folder");
+    let demonstrations = demonstrations(folder.path());
+    let normal: Normalisation = measure(&demonstrations, &tiny(), 1).expect("measured");
+    let policy = Policy::drawn(tiny(), normal, 1).expect("a policy");
+    let world = LiveWorld::new(vec![Setup::new(Task::OpenDrawer, 3, Variation::HELD_OUT)]);
+    let s1 = LiveS1::new(&policy, nn::Precision::F32);
+    let s2 = LiveS2::new(&policy, nn::Precision::F32);
+    let config = LockstepConfig {
+        fast: FastConfig::DEFAULT,
+        latent_width: policy.config.latent,
+        think_nanos: Box::new(|| 100_000_000),
+    };
+    let mut all = Lockstep::new(world, vec![s1], s2, config).expect("it fits");
+    let records: Vec<_> = (0..80).flat_map(|_| all.tick()).flatten().collect();
+    assert_eq!(records.len(), 80);
+    let text = format!("{:?}", records.last().expect("ticks"));
+    assert!(text.contains("Followed"), "the last tick follows the policy: {text}");
 }

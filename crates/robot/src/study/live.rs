@@ -1,0 +1,264 @@
+//! The simulated world and the trained networks as the three processes run them.
+
+use nn::Precision;
+
+use crate::chunks::Action;
+use crate::deploy::{self, Thinker, View};
+use crate::error::Result;
+use crate::fast;
+use crate::interface::{ACTION, STATE, TICKS_PER_SECOND};
+use crate::kinematics::{Chain, Joint, Pose};
+use crate::language;
+use crate::limits::{ArmLimits, Limits, Targets, Workspace};
+use crate::model::{Instruction, Mind, Policy, S1, S2};
+use crate::tasks::{Judge, Setup};
+use crate::world::arm::{Arm, OPENING_VELOCITY};
+use crate::world::body::{cameras, home_angles};
+use crate::world::{Joints, Pose3, World, picture_buffers};
+
+/// Where a wrist may be: over the table and its kitchen, not in them.
+const WORKSPACE: Workspace = Workspace { low: [-0.1, -0.75, -0.02], high: [0.85, 0.75, 0.75] };
+
+fn pose(from: &Pose3) -> Pose {
+    let matrix = rapier3d::glamx::Mat3::from_quat(from.rotation);
+    let columns = [matrix.x_axis, matrix.y_axis].map(|axis| axis.to_array().map(f64::from));
+    let position = from.translation.to_array().map(f64::from);
+    Pose::from_columns(position, columns[0], columns[1]).unwrap_or(Pose::at(position))
+}
+
+/// The limits of the body in the simulated world.
+#[must_use]
+pub fn limits() -> Limits {
+    let arm = |side: f32| {
+        let arm = Arm::new(side);
+        let joints = arm.joints.map(|joint| Joint {
+            origin: Pose::at(joint.origin.to_array().map(f64::from)),
+            axis: joint.axis.to_array().map(f64::from),
+            range: joint.range.map(f64::from),
+            velocity: f64::from(joint.velocity),
+            acceleration: f64::from(joint.acceleration),
+        });
+        ArmLimits {
+            chain: Chain { base: pose(&arm.mount), joints, tool: pose(&arm.tool) },
+            workspace: WORKSPACE,
+            rest: home_angles(side).map(f64::from),
+        }
+    };
+    Limits { arms: [arm(1.0), arm(-1.0)], gripper_speed: f64::from(OPENING_VELOCITY) }
+}
+
+/// Scenes one after another, each until its task is done or its time is over.
+pub struct LiveWorld {
+    setups: Vec<Setup>,
+    at: usize,
+    world: World,
+    judge: Judge,
+    ticks: u32,
+    limits: Limits,
+    pictures: [Vec<u8>; 3],
+    outcomes: Vec<crate::collect::Outcome>,
+}
+
+impl std::fmt::Debug for LiveWorld {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LiveWorld").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl LiveWorld {
+    /// Begins with the first setup; after the last it begins anew. All have as many robots.
+    ///
+    /// # Panics
+    /// Where there is none.
+    #[must_use]
+    pub fn new(setups: Vec<Setup>) -> LiveWorld {
+        let world = setups.first().expect("a setup at least").world();
+        LiveWorld {
+            setups,
+            at: 0,
+            world,
+            judge: Judge::default(),
+            ticks: 0,
+            limits: limits(),
+            pictures: picture_buffers(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// The setup that is played.
+    #[must_use]
+    pub fn setup(&self) -> &Setup {
+        &self.setups[self.at % self.setups.len()]
+    }
+
+    /// How the setups before it ended.
+    #[must_use]
+    pub fn outcomes(&self) -> &[crate::collect::Outcome] {
+        &self.outcomes
+    }
+
+    fn next_setup(&mut self, success: bool) {
+        self.outcomes.push(crate::collect::Outcome { success, n_ticks: self.ticks });
+        self.at += 1;
+        self.world = self.setup().world();
+        self.judge = Judge::default();
+        self.ticks = 0;
+    }
+}
+
+impl deploy::World for LiveWorld {
+    fn n_robots(&self) -> usize {
+        self.world.n_robots()
+    }
+
+    fn frame_bytes(&self) -> usize {
+        cameras().iter().map(crate::interface::Camera::bytes).sum()
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn episode(&self) -> u32 {
+        u32::try_from(self.at).unwrap_or(u32::MAX)
+    }
+
+    fn step(&mut self, targets: &[Targets]) {
+        let joints: Vec<Joints> = targets
+            .iter()
+            .map(|targets| Joints {
+                angles: targets.joints.map(|arm| arm.map(|angle| angle as f32)),
+                openings: targets.grippers.map(|opening| opening as f32),
+            })
+            .collect();
+        self.world.step(&joints);
+        self.ticks += 1;
+        let setup = &self.setups[self.at % self.setups.len()];
+        let success = self.judge.watch(setup, &self.world);
+        let limit = setup.task.limit_secs() * TICKS_PER_SECOND as f32;
+        if success || self.ticks as f32 >= limit {
+            self.next_setup(success);
+        }
+    }
+
+    fn state(&mut self, robot: usize, into: &mut [f32; STATE]) {
+        *into = self.world.state(robot);
+    }
+
+    fn look(&mut self, robot: usize, into: &mut [u8]) {
+        self.world.look(robot, &mut self.pictures);
+        let mut rest = into;
+        for picture in &self.pictures {
+            let (part, after) = rest.split_at_mut(picture.len());
+            part.copy_from_slice(picture);
+            rest = after;
+        }
+    }
+}
+
+/// S1 in the fast loop. A frame is taken in a slice a tick, so that no tick is longer than others by
+/// all of it; before the first one is in, and where a value is no number, it gives actions that are not
+/// numbers either, which the limits refuse.
+#[derive(Debug)]
+pub struct LiveS1 {
+    s1: S1,
+    latent: Vec<f32>,
+    sizes: Vec<usize>,
+    actions: Vec<f32>,
+    has_latent: bool,
+}
+
+impl LiveS1 {
+    /// Of a policy.
+    #[must_use]
+    pub fn new(policy: &Policy, precision: Precision) -> LiveS1 {
+        let config = &policy.config;
+        LiveS1 {
+            s1: policy.s1(precision),
+            latent: vec![0.0; config.latent],
+            sizes: config.cameras.iter().map(crate::interface::Camera::bytes).collect(),
+            actions: vec![0.0; config.chunk_ticks() * config.action],
+            has_latent: false,
+        }
+    }
+
+    /// Most cameras of a policy: more fit no frame of ours.
+    const MOST_CAMERAS: usize = 8;
+}
+
+impl fast::Policy for LiveS1 {
+    fn see(&mut self, frames: &[u8], _state: &[f32; STATE]) {
+        if !self.has_latent || self.sizes.iter().sum::<usize>() != frames.len() {
+            return;
+        }
+        // On the stack: the loop does not allocate.
+        let mut pictures: [&[u8]; Self::MOST_CAMERAS] = [&[]; Self::MOST_CAMERAS];
+        let mut at = 0;
+        for (picture, &size) in pictures.iter_mut().zip(&self.sizes) {
+            *picture = &frames[at..at + size];
+            at += size;
+        }
+        // A latent that is no number was refused when it came.
+        let _ = self.s1.begin(&pictures[..self.sizes.len()], &self.latent);
+    }
+
+    fn act(&mut self, state: &[f32; STATE], latent: &[f32], chunk: &mut [Action]) {
+        if latent.len() == self.latent.len() && latent.iter().all(|value| value.is_finite()) {
+            self.latent.copy_from_slice(latent);
+            self.has_latent = true;
+        }
+        self.s1.advance();
+        let acted = self.s1.act(state, &self.latent, &mut self.actions);
+        let n = self.actions.len() / ACTION;
+        for (idx, action) in chunk.iter_mut().enumerate() {
+            match &acted {
+                // Past its end a chunk stays where it is.
+                Ok(()) => {
+                    let from = idx.min(n - 1) * ACTION;
+                    action.copy_from_slice(&self.actions[from..from + ACTION]);
+                }
+                Err(_) => action.fill(f32::NAN),
+            }
+        }
+    }
+}
+
+/// S2 in its process.
+#[derive(Debug)]
+pub struct LiveS2 {
+    s2: S2,
+    sizes: Vec<usize>,
+    n_words: usize,
+}
+
+impl LiveS2 {
+    /// Of a policy.
+    #[must_use]
+    pub fn new(policy: &Policy, precision: Precision) -> LiveS2 {
+        let config = &policy.config;
+        let sizes = config.cameras.iter().map(crate::interface::Camera::bytes).collect();
+        LiveS2 { s2: policy.s2(precision), sizes, n_words: config.s2.words }
+    }
+
+    fn try_think(&mut self, view: &View<'_>, latent: &mut [f32]) -> Result<()> {
+        let mut pictures = Vec::with_capacity(self.sizes.len());
+        let mut rest = view.frames;
+        for &size in &self.sizes {
+            let (picture, after) = rest.split_at(size.min(rest.len()));
+            pictures.push(picture);
+            rest = after;
+        }
+        let words = language::tokens(view.prompt, self.n_words);
+        let instruction = Instruction { text: view.prompt, words: &words };
+        self.s2.think(&pictures, view.state, instruction, latent)
+    }
+}
+
+impl Thinker for LiveS2 {
+    fn think(&mut self, view: &View<'_>, latent: &mut [f32]) {
+        if self.try_think(view, latent).is_err() {
+            // S1 goes on with the latent that it has; the watchdog sees that it grows old.
+            latent.fill(f32::NAN);
+        }
+    }
+}
