@@ -5,6 +5,23 @@
 //! Every process sees the others only through the quantities of [`interface`], in the memory of
 //! [`shared`]. S1 is a [`fast::Policy`] in a [`fast::Fast`] loop behind [`limits`]; [`deploy`] is how the
 //! processes are started, watched and replaced.
+//!
+//! ```
+//! use robot::deploy::{Lockstep, LockstepConfig};
+//! use robot::fast::FastConfig;
+//! use robot::twins::{CountingThinker, StillWorld, WavingPolicy};
+//!
+//! let config = LockstepConfig {
+//!     fast: FastConfig::DEFAULT,
+//!     latent_width: 16,
+//!     think_nanos: Box::new(|| 120_000_000),
+//! };
+//! let (world, policy) = (StillWorld::new(1, 64), WavingPolicy::new(0.04, 400));
+//! let mut robot = Lockstep::new(world, vec![policy], CountingThinker::default(), config)?;
+//! let last = (0..400).filter_map(|_| robot.tick()[0]).last();
+//! assert!(last.is_some_and(|tick| tick.latent_age >= Some(120_000_000)));
+//! # Ok::<(), robot::Error>(())
+//! ```
 
 pub mod interface;
 pub mod model;

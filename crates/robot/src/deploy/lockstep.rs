@@ -15,7 +15,8 @@ pub struct LockstepConfig {
     /// Floats of a latent.
     pub latent_width: usize,
     /// Nanoseconds that S2 thinks about one robot, asked each time: constant, or drawn from what was
-    /// measured. A latent is as old as this at least, and as twice this and a frame at most.
+    /// measured. With one robot a latent is as old as this at least, and as twice this and a frame at
+    /// most; with 0 it is of the newest frame.
     pub think_nanos: Box<dyn FnMut() -> u64 + Send>,
 }
 
@@ -109,10 +110,13 @@ impl<W: World, P: Policy, T: Thinker> Lockstep<W, P, T> {
         for _ in 0..s2.n_robots() {
             let robot = self.next_robot;
             self.next_robot = (robot + 1) % s2.n_robots();
-            if let Some(stamp) = s2.think(robot) {
-                self.thinking = Some((robot, stamp, now + (self.config.think_nanos)()));
+            let Some(stamp) = s2.think(robot) else { continue };
+            let done = now + (self.config.think_nanos)();
+            if done > now {
+                self.thinking = Some((robot, stamp, done));
                 return;
             }
+            s2.publish(robot, stamp, now);
         }
     }
 

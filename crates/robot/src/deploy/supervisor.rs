@@ -1,5 +1,6 @@
 //! Starts the processes, and replaces those that die or fall silent.
 
+use std::fmt;
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ pub struct Part {
     pub patience: Patience,
 }
 
-impl std::fmt::Debug for Part {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Part").field("role", &self.role).finish_non_exhaustive()
     }
 }
@@ -74,6 +75,23 @@ pub enum What {
         /// Why.
         reason: String,
     },
+}
+
+/// As in `s1.0 ended: signal: 9 (SIGKILL)`.
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = |nanos: u64| nanos as f64 / 1e6;
+        write!(f, "{} ", self.role)?;
+        match &self.what {
+            What::Started { pid, n_before } => {
+                write!(f, "started as process {pid}, {n_before} times before")
+            }
+            What::Alive { after } => write!(f, "alive after {:.1} ms", millis(*after)),
+            What::Ended { status } => write!(f, "ended: {status}"),
+            What::Silent { nanos } => write!(f, "silent for {:.1} ms, killed", millis(*nanos)),
+            What::Failed { reason } => write!(f, "not started: {reason}"),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -270,6 +288,63 @@ impl Drop for Supervisor {
             // One that has ended cannot be killed, and is waited for all the same.
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::Shape;
+
+    fn supervisor(program: &'static str, silence_millis: u64) -> Supervisor {
+        let wires = Wires::create(Shape { n_robots: 1, frame_bytes: 8, latent_width: 4 });
+        let patience = Patience {
+            start: Duration::from_millis(silence_millis),
+            silence: Duration::from_millis(silence_millis),
+        };
+        let command = move || {
+            let mut command = Command::new(program);
+            command.arg("60");
+            command
+        };
+        let part = Part { role: Role::S1(0), command: Box::new(command), patience };
+        Supervisor::new(wires.expect("wires"), vec![part])
+    }
+
+    /// What happens until something of a kind has, as text.
+    fn until(supervisor: &mut Supervisor, what: fn(&What) -> bool) -> Vec<String> {
+        let mut all = Vec::new();
+        loop {
+            supervisor.look_for(Duration::from_millis(4)).expect("looked");
+            for happening in supervisor.happenings() {
+                all.push(happening.to_string());
+                if what(&happening.what) {
+                    return all;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_silent_process_is_killed_and_replaced() {
+        let mut supervisor = supervisor("sleep", 30);
+        let begun = until(&mut supervisor, |what| matches!(what, What::Ended { .. }));
+        assert!(begun[0].starts_with("s1.0 started as process"), "{begun:?}");
+        assert!(begun[1].starts_with("s1.0 silent for"), "{begun:?}");
+        assert_eq!(begun[2], "s1.0 ended: signal: 9 (SIGKILL)");
+        let again = until(&mut supervisor, |what| matches!(what, What::Started { .. }));
+        assert!(again[0].ends_with(", 1 times before"), "{again:?}");
+        assert!(!supervisor.is_alive(Role::S1(0)));
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_reported_and_tried_again() {
+        let mut supervisor = supervisor("/no/such/program", 1000);
+        let failed = |what: &What| matches!(what, What::Failed { .. });
+        for _ in 0..2 {
+            let text = until(&mut supervisor, failed).join("; ");
+            assert!(text.contains("failed to start `/no/such/program`"), "{text}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Every exchange of a deployment, and how processes inherit them.
 
+use std::fmt;
 use std::os::fd::{AsRawFd, RawFd};
 use std::process::Command;
 
@@ -39,6 +40,16 @@ pub enum Role {
     S1(usize),
     /// S2 of all robots.
     S2,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Role::World => f.pad("world"),
+            Role::S1(robot) => write!(f, "s1.{robot}"),
+            Role::S2 => f.pad("s2"),
+        }
+    }
 }
 
 /// What belongs to one robot.

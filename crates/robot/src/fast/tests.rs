@@ -302,6 +302,36 @@ fn chunks_are_blended_and_the_policy_is_asked_less_often() {
 }
 
 #[test]
+fn a_thought_that_takes_no_time_is_about_the_newest_frame() {
+    let mut twins = running(LockstepConfig { think_nanos: Box::new(|| 0), ..config() });
+    for _ in 0..60 {
+        let age = twins.tick()[0].and_then(|tick| tick.latent_age);
+        assert!(age.is_some_and(|age| age <= 25 * MS), "{age:?}");
+    }
+}
+
+#[test]
+fn two_robots_share_one_s2_and_each_hears_its_own_words() {
+    let policies = vec![policy(), policy()];
+    let world = StillWorld::new(2, 240);
+    let mut twins =
+        Lockstep::new(world, policies, CountingThinker::default(), config()).expect("twins");
+    twins.wires().say(1, "receive the cup").expect("a robot");
+    for _ in 0..400 {
+        twins.tick();
+    }
+    for robot in 0..2 {
+        let counts = twins.world().expect("a world").counts(robot);
+        assert!(counts.n_on_rung[0] > 100 && counts.n_broken == 0, "{counts:?}");
+        let (fast, _) = twins.s1(robot).expect("S1");
+        assert_eq!(fast.policy().n_torn(), 0);
+        let header = fast.links.latent.header().expect("a latent");
+        // Only the second robot was asked anything.
+        assert_eq!(header.stamp.prompt, robot as u32);
+    }
+}
+
+#[test]
 fn lockstep_is_the_same_every_time() {
     let run = || {
         let mut twins = running(config());
