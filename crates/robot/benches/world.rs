@@ -62,7 +62,7 @@ fn main() {
         rate(&format!("frames of three cameras, {name}"), 100, || world.look(0, &mut pictures));
         rate(&format!("demonstrations, packed, {name}"), 1, || {
             let mut writer = EpisodeWriter::new(&setup, 0, 0.0);
-            let outcome = demonstrate(&setup, 0.0, &mut |tick| {
+            let outcome = demonstrate(&setup, 0.0, true, &mut |tick| {
                 let pictures = tick.pictures.map(|pictures| &pictures[0]);
                 writer.add(&tick.states[0], &tick.actions[0], pictures);
             });

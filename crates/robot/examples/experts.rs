@@ -66,7 +66,7 @@ fn attempt(
     }
     let trace = std::env::var("TRACE").is_ok();
     let (mut tick, mut failure) = (0_u64, Ok(()));
-    let outcome = demonstrate(&setup, disturbance, &mut |seen| {
+    let outcome = demonstrate(&setup, disturbance, folder.is_some(), &mut |seen| {
         if let (Some(folder), Some(pictures)) = (folder, seen.pictures)
             && tick % 96 == 0
             && failure.is_ok()

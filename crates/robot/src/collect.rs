@@ -151,7 +151,7 @@ fn one(config: &CollectConfig, task: Task, seed: u64) -> Result<bool> {
     let mut writers: Vec<EpisodeWriter> = (0..task.n_robots())
         .map(|robot| EpisodeWriter::new(&setup, robot, config.disturbance))
         .collect();
-    let outcome = demonstrate(&setup, config.disturbance, &mut |tick| {
+    let outcome = demonstrate(&setup, config.disturbance, true, &mut |tick| {
         for (robot, writer) in writers.iter_mut().enumerate() {
             writer.add(&tick.states[robot], &tick.actions[robot], tick.pictures.map(|p| &p[robot]));
         }

@@ -13,6 +13,9 @@ pub const PAD: u16 = 0;
 /// The number of the end of an instruction.
 pub const END: u16 = 1;
 
+/// Tokens of an instruction for models: all of ours fit.
+pub const LENGTH: usize = 32;
+
 /// Every known word; the position plus 2 is its number, so new words are added at the end.
 pub const WORDS: &[&str] = &[
     "the",

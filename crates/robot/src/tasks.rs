@@ -204,6 +204,21 @@ impl Setup {
         sample::setup(task, seed, variation)
     }
 
+    /// The same scene with instructions that name another object and another place of it, where tasks
+    /// name any: whoever reads does something else, and fails by the judge of this setup.
+    #[must_use]
+    pub fn with_wrong_words(&self) -> Self {
+        let mut wrong = self.clone();
+        let other = |names: &[&String], idx: usize| names[(idx + 1) % names.len()].clone();
+        let items: Vec<&String> = self.items.iter().map(|item| &item.name).collect();
+        let places: Vec<&String> = self.places.iter().map(|place| &place.name).collect();
+        for text in &mut wrong.instructions {
+            *text = text.replace(&self.target().name, &other(&items, self.target));
+            *text = text.replace(&self.goal().name, &other(&places, self.goal));
+        }
+        wrong
+    }
+
     /// The world that it describes.
     #[must_use]
     pub fn world(&self) -> World {

@@ -16,7 +16,7 @@ pub struct Tick<'a> {
     pub states: &'a [[f32; STATE]],
     /// The experts' actions for the tick.
     pub actions: &'a [[f32; ACTION]],
-    /// What the cameras saw before the tick, on ticks with a new frame.
+    /// What the cameras saw before the tick, on ticks with a new frame, where pictures are wanted.
     pub pictures: Option<&'a [[Vec<u8>; 3]]>,
     /// The world before the tick.
     pub world: &'a World,
@@ -38,8 +38,13 @@ const MEMORY_SECS: f32 = 0.25;
 
 /// Lets experts do the task of a setup, from the same beginning always the same way. Random pushes of
 /// about `disturbance` metres per second lead the commands astray; the actions shown are what experts
-/// answer, not the pushes.
-pub fn demonstrate(setup: &Setup, disturbance: f32, observer: &mut dyn FnMut(Tick)) -> Outcome {
+/// answer, not the pushes. Pictures are drawn only `with_pictures`; nothing else depends on them.
+pub fn demonstrate(
+    setup: &Setup,
+    disturbance: f32,
+    with_pictures: bool,
+    observer: &mut dyn FnMut(Tick),
+) -> Outcome {
     let mut world = setup.world();
     let n_robots = world.n_robots();
     let mut experts: Vec<Expert> =
@@ -62,7 +67,7 @@ pub fn demonstrate(setup: &Setup, disturbance: f32, observer: &mut dyn FnMut(Tic
     )]
     let limit = (setup.task.limit_secs() * TICKS_PER_SECOND as f32) as u32;
     for tick in 0..limit {
-        let frame = tick % TICKS_PER_FRAME == 0;
+        let frame = with_pictures && tick % TICKS_PER_FRAME == 0;
         for robot in 0..n_robots {
             if frame {
                 world.look(robot, &mut pictures[robot]);

@@ -112,3 +112,31 @@ fn nothing_is_done_before_it_is_begun() {
         }
     }
 }
+
+#[test]
+fn wrong_words_name_what_is_there_but_not_meant() {
+    for seed in 0..20 {
+        let setup = Setup::new(Task::PickPlace, seed, Variation::HELD_OUT);
+        let wrong = setup.with_wrong_words();
+        let text = &wrong.instructions[0];
+        assert!(!text.contains(&setup.target().name) && !text.contains(&setup.goal().name));
+        assert!(setup.items.iter().any(|item| text.contains(&item.name)));
+        assert!(setup.places.iter().any(|place| text.contains(&place.name)));
+        assert_eq!(wrong.scene, setup.scene);
+    }
+}
+
+#[test]
+fn every_instruction_fits_into_the_tokens_of_a_model() {
+    for task in Task::ALL {
+        for variation in [Variation::TRAIN, Variation::NOVEL] {
+            for seed in 0..30 {
+                for text in Setup::new(task, seed, variation).instructions {
+                    let tokens = crate::language::tokens(&text, 200);
+                    let end = tokens.iter().position(|&token| token == crate::language::END);
+                    assert!(end.is_some_and(|at| at < crate::language::LENGTH), "{text}");
+                }
+            }
+        }
+    }
+}
