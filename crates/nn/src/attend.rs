@@ -65,7 +65,13 @@ pub struct Attended {
 
 impl Attended {
     /// Holds those of `n_samples` samples. Memory is kept.
-    pub fn hold(&mut self, heads: Heads, n_samples: usize, keys: Channels<'_>, values: Channels<'_>) {
+    pub fn hold(
+        &mut self,
+        heads: Heads,
+        n_samples: usize,
+        keys: Channels<'_>,
+        values: Channels<'_>,
+    ) {
         (self.n_samples, self.n_keys) = (n_samples, keys.all.n_tokens() / n_samples);
         let n = self.size(heads) * heads.n * n_samples;
         self.rows.clear();
@@ -309,13 +315,7 @@ impl Kernel for Backward<'_> {
 
 /// From gradients of weights to those of scores: `p (dp - Σ p dp)`, times the scale.
 #[inline(always)]
-fn softmax_back<V: Lanes>(
-    weights: &[Row],
-    d: &mut [Row],
-    each: usize,
-    query: usize,
-    scale: f32,
-) {
+fn softmax_back<V: Lanes>(weights: &[Row], d: &mut [Row], each: usize, query: usize, scale: f32) {
     let mut dots = [V::splat(0.0); 2];
     let pairs = || weights[query..].iter().step_by(each);
     for (p, d) in pairs().zip(d[query..].iter().step_by(each)) {

@@ -61,7 +61,8 @@ fn time(mut work: impl FnMut()) -> f64 {
 fn loops(name: &str) {
     let config = PolicyConfig::shipped(name).expect("shipped");
     let policy = Policy::drawn(config.clone(), Normalisation::unit(&config), 1).expect("a policy");
-    let pictures: Vec<Vec<u8>> = config.cameras.iter().map(|camera| vec![90; camera.bytes()]).collect();
+    let pictures: Vec<Vec<u8>> =
+        config.cameras.iter().map(|camera| vec![90; camera.bytes()]).collect();
     let pictures: Vec<&[u8]> = pictures.iter().map(Vec::as_slice).collect();
     let latent = vec![0.5; config.latent];
     let mut state = vec![0.1; config.state];
@@ -125,7 +126,8 @@ impl Ours {
     fn forward(&mut self) -> f64 {
         let Ours { config, fast, rooms, held } = self;
         let n_tokens = robot::model::tensors::memory_tokens(config);
-        let fill = |into: &mut nn::Blocked| into.rows_mut().iter_mut().for_each(|row| row.0.fill(0.3));
+        let fill =
+            |into: &mut nn::Blocked| into.rows_mut().iter_mut().for_each(|row| row.0.fill(0.3));
         time(|| {
             let mut tape = Tape::forward_in(Cpu::best(), std::mem::take(&mut rooms[0]));
             let seen = tape.given(n_tokens, config.s1.width, fill);

@@ -38,7 +38,9 @@ pub enum Error {
         reason: String,
     },
     /// A step of training gave no numbers.
-    #[error("training diverged at step {step}: lower the learning rate, or go on from the last checkpoint")]
+    #[error(
+        "training diverged at step {step}: lower the learning rate, or go on from the last checkpoint"
+    )]
     Diverged {
         /// The step, from 1.
         step: u64,

@@ -12,9 +12,9 @@ mod episodes;
 mod recipe;
 mod run;
 mod sample;
-mod trainer;
 #[cfg(test)]
 mod tests;
+mod trainer;
 #[cfg(test)]
 pub(crate) mod twin;
 

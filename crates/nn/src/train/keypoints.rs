@@ -70,7 +70,13 @@ fn sums<V: Lanes>(x: &[Row], shape: [usize; 2]) -> [[V; 2]; 4] {
 }
 
 /// Adds the gradient of `x` to `dx`.
-pub(super) fn add_backward(cpu: Cpu, x: &Blocked, shape: [usize; 2], d: &Blocked, dx: &mut Blocked) {
+pub(super) fn add_backward(
+    cpu: Cpu,
+    x: &Blocked,
+    shape: [usize; 2],
+    d: &Blocked,
+    dx: &mut Blocked,
+) {
     let each = shape[0] * shape[1];
     let n = x.n_tokens() / each;
     let (columns, rows) = d.rows().split_at(x.n_blocks() * n);

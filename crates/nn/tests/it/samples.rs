@@ -71,7 +71,9 @@ impl Layers {
 
     /// Up to what queries attend to.
     fn memory<'a>(&'a self, tape: &mut Tape<'a>, samples: &[usize]) -> Var {
-        let [stem, convolution, film, points, qkv, leave, ..] = &self.products[..] else { panic!() };
+        let [stem, convolution, film, points, qkv, leave, ..] = &self.products[..] else {
+            panic!()
+        };
         let pictures = given(tape, samples, SIDE * SIDE, 32, 100);
         let x = tape.product(stem, pictures, None);
         let x = tape.gelu(x);
@@ -86,8 +88,7 @@ impl Layers {
         let x = tape.add_table(&self.positions, x);
         let normed = tape.norm(&self.norm, x);
         let all = tape.product(qkv, normed, None);
-        let mixed =
-            tape.attend(HEADS, samples.len(), [(all, 0), (all, WIDTH), (all, 2 * WIDTH)]);
+        let mixed = tape.attend(HEADS, samples.len(), [(all, 0), (all, WIDTH), (all, 2 * WIDTH)]);
         tape.product(leave, mixed, Some(x))
     }
 

@@ -141,7 +141,10 @@ impl PolicyConfig {
         let found = SHIPPED.iter().find(|(known, _)| *known == name);
         let (_, text) = found.ok_or_else(|| {
             let names: Vec<&str> = PolicyConfig::names().collect();
-            Error::config("policy", format!("no shape is called `{name}`: use {}", names.join(", ")))
+            Error::config(
+                "policy",
+                format!("no shape is called `{name}`: use {}", names.join(", ")),
+            )
         })?;
         PolicyConfig::parse(text)
     }
@@ -164,7 +167,10 @@ impl PolicyConfig {
     pub fn check(&self) -> Result<()> {
         let wrong = |reason: String| Err(Error::config("policy", reason));
         if !(1..=MOST_CAMERAS).contains(&self.cameras.len()) {
-            return wrong(format!("{} cameras; 1 to {MOST_CAMERAS} are possible", self.cameras.len()));
+            return wrong(format!(
+                "{} cameras; 1 to {MOST_CAMERAS} are possible",
+                self.cameras.len()
+            ));
         }
         let widths = [
             ("latent", self.latent),
@@ -205,7 +211,10 @@ impl PolicyConfig {
             return wrong(format!("`{name}` is 0"));
         }
         if self.action > MOST_ACTIONS {
-            return wrong(format!("`action` is {}; at most {MOST_ACTIONS} are possible", self.action));
+            return wrong(format!(
+                "`action` is {}; at most {MOST_ACTIONS} are possible",
+                self.action
+            ));
         }
         let stems = [&self.s1.backbone, &self.s2.backbone].map(|backbone| backbone.stages.first());
         if stems.into_iter().flatten().any(|stage| stage.kernel > LARGEST_KERNEL) {
@@ -213,16 +222,21 @@ impl PolicyConfig {
         }
         for (name, backbone) in [("s1", &self.s1.backbone), ("s2", &self.s2.backbone)] {
             if backbone.stages.len() <= KEYPOINT_SCALES {
-                return wrong(format!("`{name}.backbone` has fewer than {} stages", KEYPOINT_SCALES + 1));
+                return wrong(format!(
+                    "`{name}.backbone` has fewer than {} stages",
+                    KEYPOINT_SCALES + 1
+                ));
             }
             if backbone.stages.iter().any(|stage| stage.kernel % 2 == 0 || stage.stride == 0) {
                 return wrong(format!("`{name}.backbone` has an even kernel, or a stride of 0"));
             }
         }
-        if let Some(camera) = self.cameras.iter().find(|camera| camera.width.min(camera.height) < 8) {
+        if let Some(camera) = self.cameras.iter().find(|camera| camera.width.min(camera.height) < 8)
+        {
             return wrong(format!("camera `{}` is smaller than 8 by 8", camera.name));
         }
-        if self.s2.cameras.is_empty() || self.s2.cameras.iter().any(|at| *at >= self.cameras.len()) {
+        if self.s2.cameras.is_empty() || self.s2.cameras.iter().any(|at| *at >= self.cameras.len())
+        {
             return wrong(format!("`s2.cameras` are not of the {}", self.cameras.len()));
         }
         Ok(())

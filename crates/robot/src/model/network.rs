@@ -30,7 +30,9 @@ pub struct Maker<'w> {
 
 impl Maker<'_> {
     fn named(&self, name: &str) -> nn::train::Param {
-        self.weights.find(name).unwrap_or_else(|| panic!("tensors of a configuration hold `{name}`"))
+        self.weights
+            .find(name)
+            .unwrap_or_else(|| panic!("tensors of a configuration hold `{name}`"))
     }
 
     fn product(&self, name: &str) -> Product {
@@ -110,8 +112,7 @@ impl Backbone {
         mut after: impl FnMut(&mut Tape<'a>, usize, Var),
     ) -> Var {
         let [height, width] = self.shape(camera, 0);
-        let mut x =
-            tape.given(n * height * width, self.stem_channels, |into| fill(camera, into));
+        let mut x = tape.given(n * height * width, self.stem_channels, |into| fill(camera, into));
         for (at, stage) in self.stages.iter().enumerate() {
             if at > 0 {
                 x = tape.gather(&self.cameras[camera][at].0, x);

@@ -98,7 +98,8 @@ impl Normalisation {
         self.state.check("the normalisation of the state", config.state)?;
         let chunk = config.s1.chunk;
         crate::error::expect_length("the normalisation of a chunk", self.actions.len(), chunk)?;
-        let check = |moments: &Moments| moments.check("the normalisation of actions", config.action);
+        let check =
+            |moments: &Moments| moments.check("the normalisation of actions", config.action);
         self.actions.iter().try_for_each(check)
     }
 

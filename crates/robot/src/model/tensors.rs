@@ -110,7 +110,12 @@ pub fn s1(config: &PolicyConfig) -> Vec<Tensor> {
     let first = stages.len() - 1 - KEYPOINT_SCALES;
     for (scale, stage) in stages[first..].iter().take(KEYPOINT_SCALES).enumerate() {
         let film = format!("s1.film.{scale}");
-        list.add(format!("{film}.weight"), &[2 * stage.channels, config.latent], Init::Filled(0.0), true);
+        list.add(
+            format!("{film}.weight"),
+            &[2 * stage.channels, config.latent],
+            Init::Filled(0.0),
+            true,
+        );
         list.add(format!("{film}.bias"), &[2 * stage.channels], Init::Filled(0.0), false);
         // Of unit features, a softmax of so steep scores is a place from the beginning.
         list.matrix(&format!("s1.points.{scale}.heat"), s1.keypoints, stage.channels, 4.0);

@@ -54,11 +54,16 @@ fn a_configuration_with_a_mistake_says_which() {
         assert!(text.contains(from), "{from}");
         PolicyConfig::parse(&text.replacen(from, to, 1)).expect_err("a mistake").to_string()
     };
-    assert!(reason("latent = 128", "latent = 100").contains("`latent` is 100, not a multiple of 32"));
+    assert!(
+        reason("latent = 128", "latent = 100").contains("`latent` is 100, not a multiple of 32")
+    );
     assert!(reason("cameras = [0]", "cameras = [3]").contains("`s2.cameras`"));
     assert!(reason("kernel = 5", "kernel = 4").contains("even kernel"));
     assert!(reason("chunk = 12", "chunks = 12").contains("chunks"));
-    assert!(reason("width = 128\nhead_size = 32", "width = 160\nhead_size = 64").contains("whole heads"));
+    assert!(
+        reason("width = 128\nhead_size = 32", "width = 160\nhead_size = 64")
+            .contains("whole heads")
+    );
 }
 
 #[test]
@@ -132,7 +137,7 @@ fn nothing_is_allocated_once_frames_and_ticks_were_seen() {
 #[test]
 fn until_a_frame_is_taken_in_whole_the_one_before_is_acted_on() {
     let mut s1 = policy().s1(Precision::F32);
-    let mut act = |s1: &mut super::S1| {
+    let act = |s1: &mut super::S1| {
         let mut chunk = vec![0.0; 5 * 21];
         s1.act(&state(), &latent(), &mut chunk).expect("a chunk");
         chunk

@@ -19,7 +19,10 @@ impl Ages {
         if good && total > 0.0 && total.is_finite() {
             return Ok(Ages(histogram));
         }
-        Err(Error::config("ages of the latent", "weights must be finite, not negative, and not all 0"))
+        Err(Error::config(
+            "ages of the latent",
+            "weights must be finite, not negative, and not all 0",
+        ))
     }
 
     /// No offset, or always the same.

@@ -49,7 +49,8 @@ pub(super) fn check(episodes: &dyn Episodes, config: &PolicyConfig) -> Result<()
     expect_length("the list of cameras", cameras.len(), config.cameras.len())?;
     for (got, want) in cameras.iter().zip(&config.cameras) {
         if got != want {
-            let name = |camera: &Camera| format!("`{}` {}x{}", camera.name, camera.width, camera.height);
+            let name =
+                |camera: &Camera| format!("`{}` {}x{}", camera.name, camera.width, camera.height);
             let reason = format!("a camera {} where the policy has {}", name(got), name(want));
             return Err(Error::config("training data", reason));
         }

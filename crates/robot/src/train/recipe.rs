@@ -83,15 +83,20 @@ impl Recipe {
         if let Some((name, _)) = counts.into_iter().find(|(_, n)| *n == 0) {
             return wrong(format!("`{name}` is 0"));
         }
-        for (name, value) in
-            [("learning_rate", self.learning_rate), ("clip", self.clip), ("final_share", self.final_share)]
-        {
+        for (name, value) in [
+            ("learning_rate", self.learning_rate),
+            ("clip", self.clip),
+            ("final_share", self.final_share),
+        ] {
             if !(value > 0.0 && value.is_finite()) {
                 return wrong(format!("`{name}` is {value}, not above 0"));
             }
         }
-        let shares =
-            [("weight_decay", self.weight_decay), ("completion", self.completion), ("hidden_words", self.hidden_words)];
+        let shares = [
+            ("weight_decay", self.weight_decay),
+            ("completion", self.completion),
+            ("hidden_words", self.hidden_words),
+        ];
         for (name, value) in shares {
             if !(0.0..=1.0).contains(&value) {
                 return wrong(format!("`{name}` is {value}, not from 0 to 1"));

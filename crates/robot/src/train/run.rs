@@ -27,8 +27,11 @@ pub fn run(
     stop: &AtomicBool,
     tell: &mut dyn FnMut(&Stepped),
 ) -> Result<Trainer> {
-    let failed =
-        |source| nn::Error::File { action: "make a folder for the run", path: folder.into(), source };
+    let failed = |source| nn::Error::File {
+        action: "make a folder for the run",
+        path: folder.into(),
+        source,
+    };
     std::fs::create_dir_all(folder).map_err(failed)?;
     let checkpoint = folder.join("checkpoint.safetensors");
     let mut trainer = if checkpoint.exists() {

@@ -111,7 +111,10 @@ fn data_of_other_cameras_and_words_out_of_the_vocabulary_are_refused() {
     let mut other = config();
     other.cameras[0].width = 32;
     let error = measure(&Twin::new(3), &other, 1).expect_err("another camera");
-    assert!(error.to_string().contains("`head` 24x24 where the policy has `head` 32x24"), "{error}");
+    assert!(
+        error.to_string().contains("`head` 24x24 where the policy has `head` 32x24"),
+        "{error}"
+    );
     let mut few = config();
     few.s2.vocabulary = 2;
     let normal = measure(&Twin::new(3), &few, 1).expect("data");
@@ -138,7 +141,7 @@ fn a_run_stops_when_told_to_and_goes_on_in_its_folder() {
     let second = second.expect("a run");
     assert_eq!(steps, [1, 2, 3, 4]);
     let mut whole = trainer(4, &data);
-    (0..4).for_each(|_| drop(whole.learn(&data).expect("a step")));
+    (0..4).for_each(|_| _ = whole.learn(&data).expect("a step"));
     assert!(whole.policy().weights.parameters == second.policy().weights.parameters);
     let policy = Policy::load_as(&folder.path().join("policy.safetensors"), &config());
     assert!(policy.expect("a policy").recipe.expect("a recipe").contains("\"steps\":4"));

@@ -269,7 +269,8 @@ impl Networks<'_> {
             for (at, (value, target)) in values[..last].iter().zip(target).enumerate() {
                 let off = value - target;
                 loss.error += f64::from(off.abs()) * share / last.max(1) as f64;
-                slopes[at] = if off == 0.0 { 0.0 } else { off.signum() } * each / last.max(1) as f32;
+                slopes[at] =
+                    if off == 0.0 { 0.0 } else { off.signum() } * each / last.max(1) as f32;
             }
             let (logit, target) = (values[last], target[last]);
             // ln(1 + e^x) - target x, without overflow.

@@ -102,10 +102,17 @@ impl Fast {
     #[must_use]
     pub fn tick_bytes(&self) -> usize {
         let layer = |layer: &Decoder| {
-            [&layer.own.qkv, &layer.own.leave, &layer.q, &layer.take, &layer.mlp.up, &layer.mlp.down]
-                .into_iter()
-                .map(Product::size_bytes)
-                .sum::<usize>()
+            [
+                &layer.own.qkv,
+                &layer.own.leave,
+                &layer.q,
+                &layer.take,
+                &layer.mlp.up,
+                &layer.mlp.down,
+            ]
+            .into_iter()
+            .map(Product::size_bytes)
+            .sum::<usize>()
         };
         self.decoder.iter().map(layer).sum::<usize>() + self.act.size_bytes()
     }
