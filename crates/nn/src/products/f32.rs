@@ -73,30 +73,55 @@ impl Kernel for Product<'_> {
     }
 }
 
-/// Adds the products of few tokens by 32 outputs. The weights come from memory, once, for the first
-/// tile; tiles are as equal as can be, since one of few tokens waits for its own sums.
+/// One of the tiles that pass over a panel of weights. Each asks memory for its share of the next panel,
+/// so that reading goes on as evenly as reckoning; one that is alone asks for what comes soon.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    pub(super) tile: usize,
+    /// 0 where nothing is to be asked for.
+    pub(super) n_tiles: usize,
+}
+
+impl Share {
+    /// Of a tile that is alone.
+    pub(super) const ALL: Share = Share { tile: 0, n_tiles: 1 };
+
+    /// Of one whose weights are near.
+    const NONE: Share = Share { tile: 0, n_tiles: 0 };
+
+    /// Asks for lines of the same block in the next panel, which is some bytes further.
+    #[inline(always)]
+    pub(super) fn ask<V: Lanes, T, const N: usize>(self, block: &[T; N], bytes: usize) {
+        for line in (self.tile..size_of::<[T; N]>() / 64).step_by(self.n_tiles) {
+            V::prefetch_far(block, bytes + line * 64);
+        }
+    }
+}
+
+/// Adds the products of few tokens by 32 outputs. Tiles are as equal as can be, since one of few tokens
+/// waits for its own sums.
 #[inline(always)]
 fn few<V: Lanes>(x: &[Row], panel: &[Row], n: usize, out: &mut [Row]) {
     let n_tiles = n.div_ceil(MOST_TOKENS).max(1);
     for tile in 0..n_tiles {
         let (at, end) = (tile * n / n_tiles, (tile + 1) * n / n_tiles);
-        let ask = tile == 0;
+        let of = Share { tile, n_tiles };
         match end - at {
             0 => {}
-            1 => sums::<V, 1>(x, panel, n, [at, at], ask, out),
-            2 => sums::<V, 2>(x, panel, n, [at, at], ask, out),
-            3 => sums::<V, 3>(x, panel, n, [at, at], ask, out),
-            4 => sums::<V, 4>(x, panel, n, [at, at], ask, out),
-            5 => sums::<V, 5>(x, panel, n, [at, at], ask, out),
-            6 => sums::<V, 6>(x, panel, n, [at, at], ask, out),
-            7 => sums::<V, 7>(x, panel, n, [at, at], ask, out),
-            8 => sums::<V, 8>(x, panel, n, [at, at], ask, out),
-            9 => sums::<V, 9>(x, panel, n, [at, at], ask, out),
-            10 => sums::<V, 10>(x, panel, n, [at, at], ask, out),
-            11 => sums::<V, 11>(x, panel, n, [at, at], ask, out),
-            12 => sums::<V, 12>(x, panel, n, [at, at], ask, out),
-            13 => sums::<V, 13>(x, panel, n, [at, at], ask, out),
-            _ => sums::<V, MOST_TOKENS>(x, panel, n, [at, at], ask, out),
+            1 => sums::<V, 1>(x, panel, n, [at, at], of, out),
+            2 => sums::<V, 2>(x, panel, n, [at, at], of, out),
+            3 => sums::<V, 3>(x, panel, n, [at, at], of, out),
+            4 => sums::<V, 4>(x, panel, n, [at, at], of, out),
+            5 => sums::<V, 5>(x, panel, n, [at, at], of, out),
+            6 => sums::<V, 6>(x, panel, n, [at, at], of, out),
+            7 => sums::<V, 7>(x, panel, n, [at, at], of, out),
+            8 => sums::<V, 8>(x, panel, n, [at, at], of, out),
+            9 => sums::<V, 9>(x, panel, n, [at, at], of, out),
+            10 => sums::<V, 10>(x, panel, n, [at, at], of, out),
+            11 => sums::<V, 11>(x, panel, n, [at, at], of, out),
+            12 => sums::<V, 12>(x, panel, n, [at, at], of, out),
+            13 => sums::<V, 13>(x, panel, n, [at, at], of, out),
+            _ => sums::<V, MOST_TOKENS>(x, panel, n, [at, at], of, out),
         }
     }
 }
@@ -148,19 +173,21 @@ pub(crate) fn tile<V: Lanes, const N: usize>(
     to: usize,
     out: &mut [Row],
 ) {
-    sums::<V, N>(x, panel, n_tokens, [at, to], N <= FEW, out);
+    let of = if N <= FEW { Share::ALL } else { Share::NONE };
+    sums::<V, N>(x, panel, n_tokens, [at, to], of, out);
 }
 
-/// [`tile`]; where it `asks`, weights that come later are asked for.
+/// [`tile`], which asks for its share of the weights that come later.
 #[inline(always)]
 fn sums<V: Lanes, const N: usize>(
     x: &[Row],
     panel: &[Row],
     n_tokens: usize,
     [at, to]: [usize; 2],
-    asks: bool,
+    of: Share,
     out: &mut [Row],
 ) {
+    let asks = of.n_tiles == 1;
     let out: &mut [Row; N] = (&mut out[to..to + N]).try_into().expect("N rows");
     let mut sums = [[V::splat(0.0); 2]; N];
     for row in 0..N {
@@ -170,6 +197,9 @@ fn sums<V: Lanes, const N: usize>(
     for (x, weights) in x.chunks_exact(n_tokens).zip(panel.chunks_exact(BLOCK)) {
         let x: &[Row; N] = (&x[at..at + N]).try_into().expect("N rows");
         let weights: &[Row; BLOCK] = weights.try_into().expect("a block");
+        if of.n_tiles > 1 {
+            of.ask::<V, Row, BLOCK>(weights, size_of_val(panel));
+        }
         for (input, weights) in weights.iter().enumerate() {
             if asks {
                 V::prefetch(weights, AHEAD_BYTES);

@@ -3,7 +3,7 @@
 //! Inputs are shifted by 128 to be unsigned, which the instructions want; what the shift adds is the
 //! sum of an output's weights, times 128, and is taken off again.
 
-use super::f32::{AHEAD_BYTES, FEW};
+use super::f32::{AHEAD_BYTES, Share};
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes, Quads};
@@ -186,17 +186,18 @@ impl Kernel for Product<'_> {
         if V::ROWS >= MOST_TOKENS {
             // Tiles as equal as can be: one of few tokens waits for its own sums.
             let n_tiles = n_tokens.div_ceil(MOST_TOKENS);
-            let starts = (0..=n_tiles).map(|tile| tile * n_tokens / n_tiles.max(1));
-            for (from, to) in starts.clone().zip(starts.skip(1)) {
-                self.wide::<V>(from, to - from);
+            for tile in 0..n_tiles {
+                let from = tile * n_tokens / n_tiles;
+                let to = (tile + 1) * n_tokens / n_tiles;
+                self.wide::<V>(from, to - from, Share { tile, n_tiles });
             }
             return;
         }
         for at in (0..n_tokens).step_by(2) {
             if n_tokens - at >= 2 {
-                self.tile::<V, 2>(at);
+                self.tile::<V, 2>(at, Share::ALL);
             } else {
-                self.tile::<V, 1>(at);
+                self.tile::<V, 1>(at, Share::ALL);
             }
         }
     }
@@ -205,33 +206,35 @@ impl Kernel for Product<'_> {
 impl Product<'_> {
     /// `n` tokens, at most [`MOST_TOKENS`], by 32 outputs.
     #[inline(always)]
-    fn wide<V: Lanes>(&mut self, at: usize, n: usize) {
+    fn wide<V: Lanes>(&mut self, at: usize, n: usize, of: Share) {
         match n {
-            1 => self.tile::<V, 1>(at),
-            2 => self.tile::<V, 2>(at),
-            3 => self.tile::<V, 3>(at),
-            4 => self.tile::<V, 4>(at),
-            5 => self.tile::<V, 5>(at),
-            6 => self.tile::<V, 6>(at),
-            7 => self.tile::<V, 7>(at),
-            8 => self.tile::<V, 8>(at),
-            9 => self.tile::<V, 9>(at),
-            10 => self.tile::<V, 10>(at),
-            11 => self.tile::<V, 11>(at),
-            _ => self.tile::<V, MOST_TOKENS>(at),
+            1 => self.tile::<V, 1>(at, of),
+            2 => self.tile::<V, 2>(at, of),
+            3 => self.tile::<V, 3>(at, of),
+            4 => self.tile::<V, 4>(at, of),
+            5 => self.tile::<V, 5>(at, of),
+            6 => self.tile::<V, 6>(at, of),
+            7 => self.tile::<V, 7>(at, of),
+            8 => self.tile::<V, 8>(at, of),
+            9 => self.tile::<V, 9>(at, of),
+            10 => self.tile::<V, 10>(at, of),
+            11 => self.tile::<V, 11>(at, of),
+            _ => self.tile::<V, MOST_TOKENS>(at, of),
         }
     }
 
     /// `N` tokens by 32 outputs.
     #[inline(always)]
-    fn tile<V: Lanes, const N: usize>(&mut self, at: usize) {
+    fn tile<V: Lanes, const N: usize>(&mut self, at: usize, of: Share) {
         let n_tokens = self.out.len();
-        // Tiles after the first find the weights near.
-        let asks = N <= FEW || at == 0;
+        let asks = of.n_tiles == 1;
         let mut sums = [[V::no_ints(); 2]; N];
         for (x, weights) in self.x.chunks_exact(n_tokens).zip(self.panel.chunks_exact(QUADS)) {
             let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
             let weights: &[Panel; QUADS] = weights.try_into().expect("a block");
+            if !asks {
+                of.ask::<V, Panel, QUADS>(weights, size_of_val(self.panel));
+            }
             for (input, weights) in weights.iter().enumerate() {
                 if asks {
                     V::prefetch(weights, AHEAD_BYTES);

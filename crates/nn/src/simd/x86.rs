@@ -154,6 +154,14 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch_far<T>(from: &T, bytes: usize) {
+        // SAFETY: an address that is not mapped is ignored.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(from).cast::<i8>().wrapping_add(bytes));
+        }
+    }
+
+    #[inline(always)]
     fn dot_pairs(self, pair: u32, pairs: &Pairs) -> Self {
         #[inline(always)]
         fn half(sum: __m256, pair: __m256i, pairs: *const u32) -> __m256 {
@@ -319,6 +327,14 @@ impl<const BF16: bool, const VNNI: bool> Lanes for Avx512<BF16, VNNI> {
         // SAFETY: an address that is not mapped is ignored.
         unsafe {
             _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(from).cast::<i8>().wrapping_add(bytes));
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch_far<T>(from: &T, bytes: usize) {
+        // SAFETY: an address that is not mapped is ignored.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(from).cast::<i8>().wrapping_add(bytes));
         }
     }
 

@@ -141,9 +141,7 @@ fn a_run_stops_when_told_to_and_goes_on_in_its_folder() {
     let second = second.expect("a run");
     assert_eq!(steps, [1, 2, 3, 4]);
     let mut whole = trainer(4, &data);
-    for _ in 0..4 {
-        whole.learn(&data).expect("a step");
-    }
+    (0..4).for_each(|_| _ = whole.learn(&data).expect("a step"));
     assert!(whole.policy().weights.parameters == second.policy().weights.parameters);
     let policy = Policy::load_as(&folder.path().join("policy.safetensors"), &config());
     assert!(policy.expect("a policy").recipe.expect("a recipe").contains("\"steps\":4"));
