@@ -149,7 +149,7 @@ fn train(flags: &Train, output: &Output) -> anyhow::Result<Status> {
         }
         bar.set_position(stepped.step);
         bar.set_message(format!("error {:.4}", mean(&last)));
-        if stepped.step % 500 == 0 {
+        if stepped.step.is_multiple_of(500) {
             bar.suspend(|| {
                 output.note(&format!("step {}: error {:.4}", stepped.step, mean(&last)))
             });
