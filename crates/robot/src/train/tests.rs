@@ -65,7 +65,7 @@ fn the_square_that_is_named_is_reached() {
 }
 
 /// Enough for the twin task.
-const STEPS: u64 = 260;
+const STEPS: u64 = 200;
 
 #[test]
 fn a_run_that_was_interrupted_goes_on_to_the_same_bits() {
