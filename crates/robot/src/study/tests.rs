@@ -1,3 +1,5 @@
+//! Demonstrations, rehearsals, and the networks in the runtime's loops.
+
 use super::{Delay, Demonstrations, LiveS1, LiveS2, LiveWorld, Rehearsal, Score, limits, rehearse};
 use crate::collect::{CollectConfig, collect};
 use crate::model::{Normalisation, Policy, PolicyConfig};

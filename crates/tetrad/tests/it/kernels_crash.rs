@@ -120,14 +120,15 @@ fn kill_real_searches(n_kills: usize) {
             std::thread::sleep(Duration::from_millis(300 + state % 4000));
             match child.try_wait().expect("a child to ask") {
                 None => killed += 1,
-                Some(status) => assert!(status.success(), "{status}"),
+                // 1: on a busy machine nothing may be shown to be faster.
+                Some(status) => assert!(matches!(status.code(), Some(0 | 1)), "{status}"),
             }
             let _ = child.kill();
             child.wait().expect("a child to wait for");
         }
         if !finished(folder.path()) {
             let ran = tetrad(folder.path(), &arguments);
-            assert_eq!(ran.code, 0, "{ran:#?}");
+            assert!(matches!(ran.code, 0 | 1), "{ran:#?}");
         }
         // Each attempt was evaluated once, and the numbers have no gap.
         assert_eq!(story(folder.path()).len(), N_EVALUATIONS);
