@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::interface::{ACTION, TICKS_PER_FRAME};
 use crate::language;
 use crate::model::{Instruction, Mind, Policy, S1, S2};
-use crate::tasks::{Setup, Task, Variation};
+use crate::tasks::{Setup, Task};
 
 /// How late S2 is, in ticks of the fast loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -37,8 +37,8 @@ pub struct Rehearsal {
     pub delay: Delay,
     /// Ticks from one chunk of actions to the next: 1 for a new one every tick.
     pub act_every: u32,
-    /// Whether instructions of other setups are given, each time of the same task: what a policy does
-    /// then shows whether it reads.
+    /// Whether instructions name another object and place of the scene: what a policy does then shows
+    /// whether it reads.
     pub swapped: bool,
 }
 
@@ -160,7 +160,8 @@ pub fn rehearse(
         let (got, expected) = (policy.config.action, ACTION);
         return Err(Error::Shape { what: "the policy's action".to_owned(), got, expected });
     }
-    let told = if how.swapped { other_instructions(setup) } else { setup.instructions.clone() };
+    let told = if how.swapped { setup.with_wrong_words() } else { setup.clone() };
+    let told = told.instructions;
     let mut pilots: Vec<Pilot> =
         told.iter().map(|text| Pilot::new(policy, precision, text)).collect();
     let mut failure = None;
@@ -179,18 +180,4 @@ pub fn rehearse(
         }
     });
     failure.map_or(Ok(outcome), Err)
-}
-
-/// Instructions of the same task that mean something else; the same ones where nothing else can be
-/// meant.
-fn other_instructions(setup: &Setup) -> Vec<String> {
-    /// Setups looked at.
-    const N_TRIED: u64 = 64;
-    let variation: Variation = setup.variation;
-    let asked = |other: &Setup| (other.target().name.clone(), other.goal().name.clone());
-    let own = asked(setup);
-    (1..=N_TRIED)
-        .map(|step| Setup::new(setup.task, setup.seed.wrapping_add(step), variation))
-        .find(|other| asked(other) != own)
-        .map_or_else(|| setup.instructions.clone(), |other| other.instructions)
 }

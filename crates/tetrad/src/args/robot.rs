@@ -105,7 +105,7 @@ pub(crate) struct Eval {
     /// Ticks of 5 ms from one chunk of actions to the next.
     #[arg(long, default_value_t = 2, value_name = "TICKS")]
     pub(crate) act_every: u32,
-    /// Give instructions of other scenes: what succeeds then does not read.
+    /// Give instructions that name another object and place: what succeeds then does not read.
     #[arg(long)]
     pub(crate) swapped: bool,
     /// Weights and inputs of S1 and S2 as bytes.
