@@ -64,7 +64,7 @@ fn main() {
             let mut writer = EpisodeWriter::new(&setup, 0, 0.0);
             let outcome = demonstrate(&setup, 0.0, true, &mut |tick| {
                 let pictures = tick.pictures.map(|pictures| &pictures[0]);
-                writer.add(&tick.states[0], &tick.actions[0], pictures);
+                writer.add(&tick.states[0], &tick.actions[0], &tick.marks[0], pictures);
             });
             assert!(outcome.success);
             black_box(&writer);

@@ -153,7 +153,12 @@ fn one(config: &CollectConfig, task: Task, seed: u64) -> Result<bool> {
         .collect();
     let outcome = demonstrate(&setup, config.disturbance, true, &mut |tick| {
         for (robot, writer) in writers.iter_mut().enumerate() {
-            writer.add(&tick.states[robot], &tick.actions[robot], tick.pictures.map(|p| &p[robot]));
+            writer.add(
+                &tick.states[robot],
+                &tick.actions[robot],
+                &tick.marks[robot],
+                tick.pictures.map(|pictures| &pictures[robot]),
+            );
         }
     });
     if !outcome.success {

@@ -9,11 +9,12 @@
 mod carry;
 mod handles;
 mod handover;
+mod marks;
 mod view;
 
 use rapier3d::glamx::{Mat3, Vec3};
 
-use crate::interface::{ACTION, ARMS, WRIST};
+use crate::interface::{ACTION, ARMS, MARKS, WRIST};
 use crate::tasks::{Setup, Task};
 use crate::world::arm::{OPENING_VELOCITY, downward};
 use crate::world::body::home;
@@ -66,6 +67,8 @@ pub struct Expert {
     robot: usize,
     side: usize,
     commands: [Command; ARMS],
+    /// What it went for in the last tick.
+    last: Option<Goal>,
 }
 
 impl Expert {
@@ -82,6 +85,7 @@ impl Expert {
                 yaw_speed: 0.0,
                 opening: 1.0,
             }; ARMS],
+            last: None,
         };
         expert.resume(world);
         expert
@@ -137,6 +141,7 @@ impl Expert {
     pub fn act(&mut self, setup: &Setup, world: &World) -> [f32; ACTION] {
         let view = View { setup, world, robot: self.robot };
         let advice = advise(&view, self.side);
+        self.last = Some(advice.goal);
         let mut action = [0.0; ACTION];
         for side in 0..ARMS {
             let goal = if side == self.side { advice.goal } else { at_home(side) };
@@ -148,6 +153,14 @@ impl Expert {
         }
         action[ACTION - 1] = advice.done.clamp(0.0, 1.0);
         action
+    }
+
+    /// What the last [`Expert::act`] went for, and where that is, for training: numbers near 1.
+    #[must_use]
+    pub fn marks(&self, setup: &Setup, world: &World) -> [f32; MARKS] {
+        let view = View { setup, world, robot: self.robot };
+        let goal = self.last.unwrap_or_else(|| at_home(self.side));
+        marks::marks(&view, self.side, &goal)
     }
 }
 

@@ -22,6 +22,10 @@ pub const STATE: usize = ARMS * (WRIST + ARM_JOINTS);
 /// (Helix's synthetic "percentage task completion").
 pub const ACTION: usize = ARMS * WRIST + 1;
 
+/// Values that a simulated world tells of a tick for training alone ([`crate::experts::Expert::marks`]): no
+/// policy is given them.
+pub const MARKS: usize = 20;
+
 /// Ticks of the fast loop in a second.
 pub const TICKS_PER_SECOND: u32 = 200;
 

@@ -54,6 +54,11 @@ impl Gather {
         Gather { n_in, n_taps: 1, from }
     }
 
+    /// The one token of a sample, `n` times.
+    pub fn repeat(n: usize) -> Gather {
+        Gather { n_in: 1, n_taps: 1, from: vec![0; n] }
+    }
+
     /// Tokens of a sample that go in.
     pub fn n_in(&self) -> usize {
         self.n_in

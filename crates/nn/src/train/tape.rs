@@ -303,12 +303,28 @@ impl<'a> Tape<'a> {
     /// # Panics
     /// If the gradient is not of that activation's shape, or nothing was recorded.
     pub fn backward(self, gradient: Blocked, gradients: &mut Gradients) -> Room {
-        assert!(self.learns && self.n_values > 0, "something was recorded");
-        let last = &self.values[self.n_values - 1];
-        let shape = (gradient.n_tokens(), gradient.n_channels());
-        assert_eq!(shape, (last.n_tokens(), last.n_channels()), "shape of the gradient");
+        assert!(self.n_values > 0, "something was recorded");
+        let last = Var(self.n_values - 1);
+        self.backward_from([(last, gradient)], gradients)
+    }
+
+    /// The same from the gradients of several activations.
+    ///
+    /// # Panics
+    /// If a gradient is not of its activation's shape, or the tape does not learn.
+    pub fn backward_from(
+        self,
+        from: impl IntoIterator<Item = (Var, Blocked)>,
+        gradients: &mut Gradients,
+    ) -> Room {
+        assert!(self.learns, "there is a record");
         let mut of: Vec<Option<Blocked>> = (0..self.n_values).map(|_| None).collect();
-        *of.last_mut().expect("a node") = Some(gradient);
+        for (var, gradient) in from {
+            let value = self.value(var);
+            let shape = (gradient.n_tokens(), gradient.n_channels());
+            assert_eq!(shape, (value.n_tokens(), value.n_channels()), "shape of the gradient");
+            put(self.cpu, &mut of, var, gradient);
+        }
         let Tape { cpu, values, mut ops, weights, mut scratch, .. } = self;
         let value = |var: Var| &values[var.0];
         while let Some(op) = ops.pop() {

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::experts::Expert;
-use crate::interface::{ACTION, STATE, TICKS_PER_FRAME, TICKS_PER_SECOND};
+use crate::interface::{ACTION, MARKS, STATE, TICKS_PER_FRAME, TICKS_PER_SECOND};
 use crate::tasks::{Judge, Setup};
 use crate::world::{Driver, World, picture_buffers};
 
@@ -23,6 +23,8 @@ pub struct Seen<'a> {
     /// What the expert would do here, where experts were asked to watch: an answer to learn from, not
     /// to act by.
     pub expert: Option<&'a [f32; ACTION]>,
+    /// What the tick is about, where experts watch.
+    pub marks: Option<&'a [f32; MARKS]>,
     /// The world, for records and judges.
     pub world: &'a World,
 }
@@ -62,6 +64,7 @@ pub fn attempt(
             }
             let state = world.state(robot);
             let expert = experts.get_mut(robot).map(|expert| expert.act(setup, &world));
+            let marks = experts.get(robot).map(|expert| expert.marks(setup, &world));
             let action = policy(&Seen {
                 tick,
                 robot,
@@ -70,6 +73,7 @@ pub fn attempt(
                 pictures: &pictures[robot],
                 is_new,
                 expert: expert.as_ref(),
+                marks: marks.as_ref(),
                 world: &world,
             });
             let Some(action) = action else { continue };

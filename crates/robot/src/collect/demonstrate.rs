@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rapier3d::glamx::Vec3;
 
 use crate::experts::Expert;
-use crate::interface::{ACTION, ARMS, STATE, TICKS_PER_FRAME, TICKS_PER_SECOND};
+use crate::interface::{ACTION, ARMS, MARKS, STATE, TICKS_PER_FRAME, TICKS_PER_SECOND};
 use crate::tasks::{Judge, Setup};
 use crate::world::physics::STEP_SECS;
 use crate::world::{Driver, World, picture_buffers};
@@ -16,6 +16,8 @@ pub struct Tick<'a> {
     pub states: &'a [[f32; STATE]],
     /// The experts' actions for the tick.
     pub actions: &'a [[f32; ACTION]],
+    /// What the tick is about, for training.
+    pub marks: &'a [[f32; MARKS]],
     /// What the cameras saw before the tick, on ticks with a new frame, where pictures are wanted.
     pub pictures: Option<&'a [[Vec<u8>; 3]]>,
     /// The world before the tick.
@@ -58,6 +60,7 @@ pub fn demonstrate(
     let mut pictures = vec![picture_buffers(); n_robots];
     let mut states = vec![[0.0; STATE]; n_robots];
     let mut actions = vec![[0.0; ACTION]; n_robots];
+    let mut marks = vec![[0.0; MARKS]; n_robots];
     let mut n_rest = 0;
     #[allow(
         clippy::cast_possible_truncation,
@@ -74,10 +77,12 @@ pub fn demonstrate(
             }
             states[robot] = world.state(robot);
             actions[robot] = experts[robot].act(setup, &world);
+            marks[robot] = experts[robot].marks(setup, &world);
         }
         observer(Tick {
             states: &states,
             actions: &actions,
+            marks: &marks,
             pictures: frame.then_some(pictures.as_slice()),
             world: &world,
         });

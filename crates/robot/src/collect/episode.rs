@@ -3,9 +3,9 @@
 //! ```text
 //! magic (8 bytes), version (u32), length of the header (u32), header (JSON)
 //! for each frame: offset and length of its packed pictures, from the file's start (2 × u32)
-//! offset and length of the packed states and actions (2 × u32)
+//! offset and length of the packed states, actions and marks (2 × u32)
 //! packed frames: all cameras' bytes one after another, deflated
-//! packed numbers: states of all ticks, then actions of all ticks, f32, deflated
+//! packed numbers: states of all ticks, then actions, then marks of all ticks, f32, deflated
 //! CRC-32 of all before (u32)
 //! ```
 //! All numbers are little-endian. A frame can be unpacked without its neighbours.
@@ -18,13 +18,13 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
 use crate::error::{Error, Result};
-use crate::interface::{ACTION, Camera, STATE, TICKS_PER_FRAME};
+use crate::interface::{ACTION, Camera, MARKS, STATE, TICKS_PER_FRAME};
 use crate::tasks::{Setup, Task, Variation};
 use crate::world::body::cameras;
 
 const MAGIC: &[u8; 8] = b"TETRADEP";
-/// Format 1: as above.
-const VERSION: u32 = 1;
+/// Format 2: as above; format 1 had no marks.
+const VERSION: u32 = 2;
 /// No episode of ours is longer than this: 10 minutes at 200 Hz.
 const MOST_TICKS: usize = 120_000;
 
@@ -53,6 +53,8 @@ pub struct Header {
     pub state: usize,
     /// Values of an action.
     pub action: usize,
+    /// Values of a tick's marks.
+    pub marks: usize,
     /// Speed of the disturbances, in metres per second.
     pub disturbance: f32,
     /// Whether the task was done in the end.
@@ -65,6 +67,7 @@ pub struct EpisodeWriter {
     frames: Vec<Vec<u8>>,
     states: Vec<f32>,
     actions: Vec<f32>,
+    marks: Vec<f32>,
 }
 
 impl EpisodeWriter {
@@ -83,10 +86,12 @@ impl EpisodeWriter {
             n_ticks: 0,
             state: STATE,
             action: ACTION,
+            marks: MARKS,
             disturbance,
             success: true,
         };
-        Self { header, frames: Vec::new(), states: Vec::new(), actions: Vec::new() }
+        let [states, actions, marks] = [const { Vec::new() }; 3];
+        Self { header, frames: Vec::new(), states, actions, marks }
     }
 
     /// Adds a tick, with its pictures where it has a new frame.
@@ -94,10 +99,12 @@ impl EpisodeWriter {
         &mut self,
         state: &[f32; STATE],
         action: &[f32; ACTION],
+        marks: &[f32; MARKS],
         pictures: Option<&[Vec<u8>; 3]>,
     ) {
         self.states.extend(state);
         self.actions.extend(action);
+        self.marks.extend(marks);
         self.header.n_ticks += 1;
         if let Some(pictures) = pictures {
             self.frames.push(pack(pictures.iter().map(Vec::as_slice)));
@@ -113,8 +120,8 @@ impl EpisodeWriter {
     pub fn finish(self, path: &Path) -> Result<()> {
         let header = serde_json::to_vec(&self.header)
             .map_err(|error| Error::file(path, std::io::Error::other(error)))?;
-        let numbers: Vec<u8> =
-            self.states.iter().chain(&self.actions).flat_map(|value| value.to_le_bytes()).collect();
+        let numbers = self.states.iter().chain(&self.actions).chain(&self.marks);
+        let numbers: Vec<u8> = numbers.flat_map(|value| value.to_le_bytes()).collect();
         let numbers = pack([numbers.as_slice()]);
         let mut file = Vec::new();
         file.extend(MAGIC);
@@ -144,6 +151,7 @@ pub struct Episode {
     frames: Vec<(usize, usize)>,
     states: Vec<f32>,
     actions: Vec<f32>,
+    marks: Vec<f32>,
 }
 
 impl Episode {
@@ -192,7 +200,7 @@ impl Episode {
             parts.push((from, length));
         }
         let (from, length) = parts.pop().ok_or("it has no numbers")?;
-        let n_floats = header.n_ticks * (STATE + ACTION);
+        let n_floats = header.n_ticks * (STATE + ACTION + MARKS);
         let mut numbers = vec![0; n_floats * 4];
         unpack(&bytes[from..from + length], &mut numbers)
             .map_err(|error| format!("its states and actions do not unpack: {error}"))?;
@@ -203,8 +211,9 @@ impl Episode {
         if let Some(at) = floats.iter().position(|value| !value.is_finite()) {
             return Err(format!("number {at} of its states and actions is not finite"));
         }
-        let actions = floats.split_off(header.n_ticks * STATE);
-        Ok(Self { header, frames: parts, states: floats, actions, bytes })
+        let mut actions = floats.split_off(header.n_ticks * STATE);
+        let marks = actions.split_off(header.n_ticks * ACTION);
+        Ok(Self { header, frames: parts, states: floats, actions, marks, bytes })
     }
 
     /// What it is about.
@@ -223,6 +232,12 @@ impl Episode {
     #[must_use]
     pub fn action(&self, tick: usize) -> &[f32] {
         &self.actions[tick * ACTION..(tick + 1) * ACTION]
+    }
+
+    /// What a tick is about ([`crate::experts::Expert::marks`]).
+    #[must_use]
+    pub fn marks(&self, tick: usize) -> &[f32] {
+        &self.marks[tick * MARKS..(tick + 1) * MARKS]
     }
 
     /// Bytes of a frame: the pictures of all cameras.
@@ -263,10 +278,10 @@ fn check(header: &Header) -> std::result::Result<(), String> {
     if header.cameras != expected {
         return Err(format!("its cameras are {:?}, and not {expected:?}", header.cameras));
     }
-    if (header.state, header.action) != (STATE, ACTION) {
+    if (header.state, header.action, header.marks) != (STATE, ACTION, MARKS) {
         return Err(format!(
-            "its states have {} and its actions {} values, and not {STATE} and {ACTION}",
-            header.state, header.action
+            "its states have {}, its actions {} and its marks {} values, and not {STATE}, {ACTION} and {MARKS}",
+            header.state, header.action, header.marks
         ));
     }
     if header.n_ticks > MOST_TICKS {

@@ -1,7 +1,7 @@
 //! Demonstrations and their files.
 
 use super::*;
-use crate::interface::{ACTION, STATE, TICKS_PER_FRAME};
+use crate::interface::{ACTION, MARKS, STATE, TICKS_PER_FRAME};
 use crate::world::picture_buffers;
 
 fn config(folder: &Path, n_threads: usize) -> CollectConfig {
@@ -80,7 +80,12 @@ fn written(folder: &Path, n_ticks: usize, n_frames: usize) -> PathBuf {
         }
         #[allow(clippy::cast_precision_loss, reason = "small numbers")]
         let value = tick as f32;
-        writer.add(&[value; STATE], &[-value; ACTION], is_new.then_some(&pictures));
+        writer.add(
+            &[value; STATE],
+            &[-value; ACTION],
+            &[0.5 * value; MARKS],
+            is_new.then_some(&pictures),
+        );
     }
     let path = folder.join("one.episode");
     writer.finish(&path).unwrap();

@@ -26,11 +26,11 @@ const PULL: f32 = 0.30;
 /// Turn of the tool over the drawer's handle: fingers along x.
 const DRAWER_YAW: f32 = -FRAC_PI_2;
 
-fn drawer_handle(open: f32) -> Vec3 {
+pub(super) fn drawer_handle(open: f32) -> Vec3 {
     Vec3::new(FRONT - 0.012 - STANDOFF - open, DRAWER_Y, DRAWER_HANDLE_Z)
 }
 
-fn door_handle(angle: f32) -> Vec3 {
+pub(super) fn door_handle(angle: f32) -> Vec3 {
     let hinge =
         Pose3::from_parts(Vec3::new(HINGE[0], HINGE[1], 0.0), Quat::from_rotation_z(-angle));
     hinge * Vec3::new(-STANDOFF, -DOOR_HANDLE, DOOR_HANDLE_TOP - 0.018)

@@ -82,6 +82,8 @@ pub struct S1Config {
     pub stride: usize,
     /// Keypoints of each of [`KEYPOINT_SCALES`] scales.
     pub keypoints: usize,
+    /// The cameras it looks through, by place.
+    pub cameras: Vec<usize>,
     /// What it sees with.
     pub backbone: BackboneConfig,
 }
@@ -94,7 +96,9 @@ pub struct S2Config {
     pub width: usize,
     /// Channels of an attention head.
     pub head_size: usize,
-    /// Layers.
+    /// Layers over words alone.
+    pub readers: usize,
+    /// Layers over everything.
     pub layers: usize,
     /// Channels inside an MLP.
     pub hidden: usize,
@@ -102,6 +106,8 @@ pub struct S2Config {
     pub words: usize,
     /// Numbers of words, from 0.
     pub vocabulary: usize,
+    /// Keypoints of each of [`KEYPOINT_SCALES`] scales.
+    pub keypoints: usize,
     /// The cameras it looks through, by place.
     pub cameras: Vec<usize>,
     /// What it sees with.
@@ -120,6 +126,9 @@ pub struct PolicyConfig {
     pub action: usize,
     /// Width of the latent from S2 to S1.
     pub latent: usize,
+    /// Values that both must tell in training beside actions; 0 for none.
+    #[serde(default)]
+    pub marks: usize,
     /// The cameras, in the order of the pictures.
     pub cameras: Vec<Camera>,
     /// The fast one.
@@ -185,6 +194,7 @@ impl PolicyConfig {
             ("s1.hidden", self.s1.hidden),
             ("s1.head_size", self.s1.head_size),
             ("s1.keypoints", self.s1.keypoints),
+            ("s2.keypoints", self.s2.keypoints),
             ("s2.width", self.s2.width),
             ("s2.hidden", self.s2.hidden),
             ("s2.head_size", self.s2.head_size),
@@ -211,6 +221,7 @@ impl PolicyConfig {
             ("s1.chunk", self.s1.chunk),
             ("s1.stride", self.s1.stride),
             ("s2.layers", self.s2.layers),
+            ("s2.readers", self.s2.readers),
             ("s2.words", self.s2.words),
             ("s2.vocabulary", self.s2.vocabulary),
         ];
@@ -242,9 +253,11 @@ impl PolicyConfig {
         {
             return wrong(format!("camera `{}` is smaller than 8 by 8", camera.name));
         }
-        if self.s2.cameras.is_empty() || self.s2.cameras.iter().any(|at| *at >= self.cameras.len())
-        {
-            return wrong(format!("`s2.cameras` are not of the {}", self.cameras.len()));
+        for (name, cameras) in [("s1", &self.s1.cameras), ("s2", &self.s2.cameras)] {
+            let n = self.cameras.len();
+            if cameras.is_empty() || cameras.len() > n || cameras.iter().any(|at| *at >= n) {
+                return wrong(format!("`{name}.cameras` are not of the {n}"));
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Both networks as what is done, in order: once for training, and once for a loop that must not
 //! allocate. Layers are made of the present weights.
 
+mod eyes;
 mod fast;
 mod slow;
 

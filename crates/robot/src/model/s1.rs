@@ -90,10 +90,10 @@ impl S1 {
         Ok(())
     }
 
-    /// Calls of [`S1::advance`] that take a frame in: one for each camera, and one for the encoder.
+    /// Calls of [`S1::advance`] that take a frame in: one for each camera that it looks through, and one for the encoder.
     #[must_use]
     pub fn n_slices(&self) -> usize {
-        self.config.cameras.len() + 1
+        self.config.s1.cameras.len() + 1
     }
 
     /// Begins to take in one picture of every camera, `[H, W, 3]` bytes, and the latent of that time.
@@ -133,16 +133,16 @@ impl S1 {
         let S1 { config, fast, cpu, frame, seeing, .. } = self;
         let Frame { pictures, latent, seen, n_seen, held, .. } = frame;
         // Memory of its own for each slice: what one leaves is of the shapes that it needs again.
-        seeing.resize_with(config.cameras.len() + 1, Room::default);
+        seeing.resize_with(config.s1.cameras.len() + 1, Room::default);
         let mut tape = Tape::forward_in(*cpu, std::mem::take(&mut seeing[slice]));
         let latent = tape.given(1, config.latent, |into| rows(into, 0, latent));
-        if let Some(camera) = config.cameras.get(slice) {
+        if let Some(&place) = config.s1.cameras.get(slice) {
             let stem = config.s1.backbone.stages[0];
-            let picture = &pictures[slice];
+            let (camera, picture) = (&config.cameras[place], &pictures[place]);
             let mut fill = |_: usize, into: &mut Blocked| {
                 windows(camera, picture, [stem.kernel, stem.stride], Shift::default(), 0, into);
             };
-            *n_seen += fast.look_alone(&mut tape, slice, latent, &mut fill, (seen, *n_seen));
+            *n_seen += fast.look_alone(&mut tape, place, latent, &mut fill, (seen, *n_seen));
         } else {
             fast.note(&mut tape, latent, seen, *n_seen);
             let all = tape.given(seen.n_tokens(), seen.n_channels(), |into| {

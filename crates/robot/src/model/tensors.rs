@@ -87,6 +87,28 @@ impl List {
         self.product(&format!("{name}.visual"), width, before.unwrap_or(BLOCK), 1.0);
     }
 
+    /// A backbone that is asked by `asks` channels for `keypoints` places at each scale.
+    fn eyes(
+        &mut self,
+        name: &str,
+        config: &BackboneConfig,
+        width: usize,
+        asks: usize,
+        keypoints: usize,
+    ) {
+        self.backbone(name, config, width);
+        let first = config.stages.len() - 1 - KEYPOINT_SCALES;
+        for (scale, stage) in config.stages[first..].iter().take(KEYPOINT_SCALES).enumerate() {
+            let film = format!("{name}.film.{scale}");
+            let n = 2 * stage.channels;
+            self.add(format!("{film}.weight"), &[n, asks], Init::Filled(0.0), true);
+            self.add(format!("{film}.bias"), &[n], Init::Filled(0.0), false);
+            // Of unit features, a softmax of so steep scores is a place from the beginning.
+            self.matrix(&format!("{name}.points.{scale}.heat"), keypoints, stage.channels, 4.0);
+            self.product(&format!("{name}.points.{scale}.place"), width, 2 * keypoints, 2.0);
+        }
+    }
+
     /// An MLP and what comes before it; `gain` of what is added to the residual stream.
     fn mlp(&mut self, name: &str, width: usize, hidden: usize, gain: f32) {
         self.norm(&format!("{name}.mlp"), width);
@@ -105,22 +127,7 @@ impl List {
 #[must_use]
 pub fn s1(config: &PolicyConfig) -> Vec<Tensor> {
     let (s1, mut list) = (&config.s1, List::default());
-    let stages = &s1.backbone.stages;
-    list.backbone("s1", &s1.backbone, s1.width);
-    let first = stages.len() - 1 - KEYPOINT_SCALES;
-    for (scale, stage) in stages[first..].iter().take(KEYPOINT_SCALES).enumerate() {
-        let film = format!("s1.film.{scale}");
-        list.add(
-            format!("{film}.weight"),
-            &[2 * stage.channels, config.latent],
-            Init::Filled(0.0),
-            true,
-        );
-        list.add(format!("{film}.bias"), &[2 * stage.channels], Init::Filled(0.0), false);
-        // Of unit features, a softmax of so steep scores is a place from the beginning.
-        list.matrix(&format!("s1.points.{scale}.heat"), s1.keypoints, stage.channels, 4.0);
-        list.product(&format!("s1.points.{scale}.place"), s1.width, 2 * s1.keypoints, 2.0);
-    }
+    list.eyes("s1", &s1.backbone, s1.width, config.latent, s1.keypoints);
     list.product("s1.latent", s1.width, config.latent, 1.0);
     list.product("s1.state", s1.width, padded(config.state), 1.0);
     list.table("s1.memory", memory_tokens(config), s1.width, 0.3);
@@ -143,7 +150,7 @@ pub fn s1(config: &PolicyConfig) -> Vec<Tensor> {
         list.mlp(&name, s1.width, s1.hidden, gain);
     }
     list.norm("s1.decoded", s1.width);
-    list.product("s1.act", padded(config.action), s1.width, 0.1);
+    list.product("s1.act", padded(config.action + config.marks), s1.width, 0.1);
     list.0
 }
 
@@ -151,9 +158,18 @@ pub fn s1(config: &PolicyConfig) -> Vec<Tensor> {
 #[must_use]
 pub fn s2(config: &PolicyConfig) -> Vec<Tensor> {
     let (s2, mut list) = (&config.s2, List::default());
-    list.backbone("s2", &s2.backbone, s2.width);
-    list.product("s2.state", s2.width, padded(config.state), 1.0);
     list.table("s2.words", s2.vocabulary, s2.width, 1.0);
+    list.table("s2.asked", READINGS, s2.width, 0.5);
+    list.table("s2.order", s2.words + READINGS, s2.width, 0.3);
+    let gain = 1.0 / (2.0 * s2.readers as f32).sqrt();
+    for layer in 0..s2.readers {
+        let name = format!("s2.readers.{layer}");
+        list.attention(&name, s2.width, gain);
+        list.mlp(&name, s2.width, s2.hidden, gain);
+    }
+    list.norm("s2.read_words", s2.width);
+    list.eyes("s2", &s2.backbone, s2.width, s2.width, s2.keypoints);
+    list.product("s2.state", s2.width, padded(config.state), 1.0);
     list.table("s2.places", s2_tokens(config), s2.width, 0.3);
     list.table("s2.readout", 1, s2.width, 0.5);
     let gain = 1.0 / (2.0 * s2.layers as f32).sqrt();
@@ -165,21 +181,31 @@ pub fn s2(config: &PolicyConfig) -> Vec<Tensor> {
     list.norm("s2.read", s2.width);
     list.product("s2.latent", config.latent, s2.width, 1.0);
     list.norm("s2.latent", config.latent);
+    if config.marks > 0 {
+        list.product("s2.marks", padded(config.marks), config.latent, 0.3);
+    }
     list.0
 }
 
-/// Tokens that S1 encodes: positions and keypoints of every camera, and the latent.
+/// Tokens that words are read into.
+pub const READINGS: usize = 4;
+
+/// Tokens that S1 encodes: positions and keypoints of its cameras, and the latent.
 #[must_use]
 pub fn memory_tokens(config: &PolicyConfig) -> usize {
-    let of = |camera| config.s1.backbone.n_tokens(camera) + KEYPOINT_SCALES;
-    config.cameras.iter().map(of).sum::<usize>() + 1
+    seen_tokens(config, &config.s1.backbone, &config.s1.cameras) + 1
 }
 
-/// Tokens of S2: positions of its cameras, words, the state, and the one that is read.
+/// Tokens of S2: what was read, positions and keypoints of its cameras, the state, and the one that is
+/// read out.
 #[must_use]
 pub fn s2_tokens(config: &PolicyConfig) -> usize {
-    let of = |at: &usize| config.s2.backbone.n_tokens(&config.cameras[*at]);
-    config.s2.cameras.iter().map(of).sum::<usize>() + config.s2.words + 2
+    READINGS + seen_tokens(config, &config.s2.backbone, &config.s2.cameras) + 2
+}
+
+fn seen_tokens(config: &PolicyConfig, backbone: &BackboneConfig, cameras: &[usize]) -> usize {
+    let of = |at: &usize| backbone.n_tokens(&config.cameras[*at]) + KEYPOINT_SCALES;
+    cameras.iter().map(of).sum()
 }
 
 /// Values of some tensors in all.

@@ -100,6 +100,12 @@ impl Episodes for Demonstrations {
         Ok(())
     }
 
+    fn marks(&self, episode: usize, tick: usize, into: &mut [f32]) -> Result<bool> {
+        crate::error::expect_length("the marks", into.len(), crate::interface::MARKS)?;
+        into.copy_from_slice(self.episodes[episode].marks(tick));
+        Ok(true)
+    }
+
     fn words(&self, episode: usize, _variant: u64) -> Vec<u16> {
         language::tokens(&self.episodes[episode].header().instruction, self.n_words)
     }

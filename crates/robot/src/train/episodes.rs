@@ -39,6 +39,15 @@ pub trait Episodes: Sync {
     /// If it is not there, or cannot be read.
     fn action(&self, episode: usize, tick: usize, into: &mut [f32]) -> Result<()>;
 
+    /// What a tick is about, beside what is done: as many values as the configuration has marks. Whether
+    /// that is known.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn marks(&self, _episode: usize, _tick: usize, _into: &mut [f32]) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Words of the instruction by number, in one of its phrasings: which, `variant` decides.
     fn words(&self, episode: usize, variant: u64) -> Vec<u16>;
 }

@@ -13,9 +13,11 @@ pub struct Recipe {
     pub seed: u64,
     /// Steps.
     pub steps: u64,
-    /// Samples a step.
+    /// Looks of S2 a step.
     pub batch: usize,
-    /// Samples that go through the networks together; memory grows with it.
+    /// Moments of S1 after each of them, with ages of their own.
+    pub moments: usize,
+    /// Looks that go through the networks together; memory grows with it.
     pub together: usize,
     /// Sums of gradients that are taken side by side. The sums' order depends on it, not on threads.
     pub sums: usize,
@@ -35,6 +37,8 @@ pub struct Recipe {
     pub hidden_words: f64,
     /// Weight of the completed share beside the mean over all other values.
     pub completion: f64,
+    /// Weight of marks beside it.
+    pub marks: f64,
     /// Ages of the latent.
     pub ages: Ages,
 }
@@ -46,7 +50,8 @@ impl Recipe {
         Recipe {
             seed: 1,
             steps: 20_000,
-            batch: 32,
+            batch: 16,
+            moments: 2,
             together: 4,
             sums: 2,
             learning_rate: 6e-4,
@@ -57,7 +62,8 @@ impl Recipe {
             shift: 3,
             hidden_words: 0.0,
             completion: 0.1,
-            ages: Ages::between(20, 60),
+            marks: 0.5,
+            ages: Ages::between(10, 70),
         }
     }
 
@@ -79,7 +85,12 @@ impl Recipe {
     /// Names the first thing that is of no use.
     pub fn check(&self) -> Result<()> {
         let wrong = |reason: String| Err(Error::config("recipe", reason));
-        let counts = [("batch", self.batch), ("together", self.together), ("sums", self.sums)];
+        let counts = [
+            ("batch", self.batch),
+            ("moments", self.moments),
+            ("together", self.together),
+            ("sums", self.sums),
+        ];
         if let Some((name, _)) = counts.into_iter().find(|(_, n)| *n == 0) {
             return wrong(format!("`{name}` is 0"));
         }
@@ -95,6 +106,7 @@ impl Recipe {
         let shares = [
             ("weight_decay", self.weight_decay),
             ("completion", self.completion),
+            ("marks", self.marks),
             ("hidden_words", self.hidden_words),
         ];
         for (name, value) in shares {

@@ -6,24 +6,31 @@ use rand_chacha::ChaCha8Rng;
 use super::episodes::{chunk_action, place};
 use super::{Episodes, Recipe};
 use crate::error::Result;
-use crate::interface::TICKS_PER_FRAME;
+use crate::interface::{Camera, TICKS_PER_FRAME};
 use crate::model::{Normalisation, PolicyConfig, Shift, padded_words};
+
+/// What a network is given of a moment, beside words or latents.
+#[derive(Debug, Clone)]
+pub(super) struct Moment {
+    /// Pictures of every camera; empty where the network does not look.
+    pub(super) pictures: Vec<Vec<u8>>,
+    /// By how much each is moved.
+    pub(super) shifts: Vec<Shift>,
+    /// Normalised state.
+    pub(super) state: Vec<f32>,
+    /// What it is about, where that is known.
+    pub(super) marks: Option<Vec<f32>>,
+}
 
 /// One of a batch.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
-    /// Pictures of every camera now, for S1.
-    pub(super) now: Vec<Vec<u8>>,
-    /// Pictures of every camera then; empty where S2 does not look.
-    pub(super) then: Vec<Vec<u8>>,
-    /// By how much each is moved, now and then.
-    pub(super) shifts: [Vec<Shift>; 2],
-    /// Normalised states now and then.
-    pub(super) states: [Vec<f32>; 2],
+    /// What S2 saw.
+    pub(super) then: Moment,
     /// Words for S2, filled up.
     pub(super) words: Vec<usize>,
-    /// Normalised actions, `[chunk, action]`.
-    pub(super) targets: Vec<f32>,
+    /// What S1 sees while it has that latent, and normalised actions, `[chunk, action]`.
+    pub(super) now: Vec<(Moment, Vec<f32>)>,
 }
 
 /// What is drawn from, and how.
@@ -49,54 +56,66 @@ impl Source<'_> {
         let Source { episodes, config, recipe, .. } = *self;
         let n_all = self.starts[self.starts.len() - 1];
         let (episode, tick) = place(self.starts, rng.random_range(0..n_all));
-        let age = recipe.ages.at(rng.random_range(0.0..1.0)) as usize;
-        let earlier = tick.saturating_sub(age);
+        let last = episodes.n_ticks(episode) as i64 - 1;
+        // Of an attempt's beginning S2's first look is the only one: moments before it see it, too.
+        let mut looked = None;
+        let ticks: Vec<usize> = (0..recipe.moments)
+            .map(|_| {
+                let age = i64::from(recipe.ages.at(rng.random_range(0.0..1.0)));
+                let looked = *looked.get_or_insert(tick as i64 - age);
+                (looked + age).clamp(0, last) as usize
+            })
+            .collect();
+        let looked = looked.map_or(0, |looked| looked.max(0) as usize);
         let mut words = episodes.words(episode, rng.next_u64());
-        let mut shift = || {
-            let most = if self.augments { recipe.shift as i32 } else { 0 };
-            let mut one = || rng.random_range(-most..=most);
-            Shift { right: one(), down: one() }
-        };
-        let mut shifts = || config.cameras.iter().map(|_| shift()).collect::<Vec<Shift>>();
-        let shifts = [shifts(), shifts()];
         if self.augments && recipe.hidden_words > 0.0 {
             words.retain(|_| rng.random_range(0.0..1.0) >= recipe.hidden_words);
         }
-        let pictures = |tick: usize, wanted: &dyn Fn(usize) -> bool| {
-            let frame = tick / TICKS_PER_FRAME as usize;
-            let picture = |(at, camera): (usize, &crate::interface::Camera)| {
-                if !wanted(at) {
-                    return Ok(Vec::new());
-                }
-                let mut bytes = vec![0; camera.bytes()];
-                episodes.picture(episode, frame, at, &mut bytes)?;
-                Ok(bytes)
-            };
-            config.cameras.iter().enumerate().map(picture).collect::<Result<Vec<Vec<u8>>>>()
-        };
-        let mut raw = vec![0.0; config.state];
-        let mut state = |tick: usize| -> Result<(Vec<f32>, Vec<f32>)> {
-            episodes.state(episode, tick, &mut raw)?;
-            let mut normal = vec![0.0; config.state];
-            self.normal.normal_state(&raw, &mut normal);
-            Ok((raw.clone(), normal))
-        };
-        let (raw_now, state_now) = state(tick)?;
-        let (_, state_then) = state(earlier)?;
-        let n = config.action;
-        let mut targets = vec![0.0; config.s1.chunk * n];
-        let mut action = vec![0.0; n];
-        for (k, target) in targets.chunks_exact_mut(n).enumerate() {
-            chunk_action(episodes, config, (episode, tick), k, &mut action)?;
-            self.normal.normal_action(k, &raw_now, &action, target);
+        let (then, _) = self.moment((episode, looked), &config.s2.cameras, &mut rng)?;
+        let mut now = Vec::with_capacity(ticks.len());
+        for tick in ticks {
+            let (moment, raw) = self.moment((episode, tick), &config.s1.cameras, &mut rng)?;
+            let n = config.action;
+            let mut targets = vec![0.0; config.s1.chunk * n];
+            let mut action = vec![0.0; n];
+            for (k, target) in targets.chunks_exact_mut(n).enumerate() {
+                chunk_action(episodes, config, (episode, tick), k, &mut action)?;
+                self.normal.normal_action(k, &raw, &action, target);
+            }
+            now.push((moment, targets));
         }
-        Ok(Sample {
-            now: pictures(tick, &|_| true)?,
-            then: pictures(earlier, &|camera| config.s2.cameras.contains(&camera))?,
-            shifts,
-            states: [state_now, state_then],
-            words: padded_words(config, &words)?,
-            targets,
-        })
+        Ok(Sample { then, words: padded_words(config, &words)?, now })
+    }
+
+    /// What there is at a tick for a network that looks through some cameras; and the state as it was.
+    fn moment(
+        &self,
+        (episode, tick): (usize, usize),
+        cameras: &[usize],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<(Moment, Vec<f32>)> {
+        let Source { episodes, config, .. } = *self;
+        let most = if self.augments { self.recipe.shift as i32 } else { 0 };
+        let mut shift = |_: &Camera| {
+            let mut one = || rng.random_range(-most..=most);
+            Shift { right: one(), down: one() }
+        };
+        let shifts = config.cameras.iter().map(&mut shift).collect();
+        let frame = tick / TICKS_PER_FRAME as usize;
+        let picture = |(at, camera): (usize, &Camera)| {
+            if !cameras.contains(&at) {
+                return Ok(Vec::new());
+            }
+            let mut bytes = vec![0; camera.bytes()];
+            episodes.picture(episode, frame, at, &mut bytes)?;
+            Ok(bytes)
+        };
+        let pictures = config.cameras.iter().enumerate().map(picture).collect::<Result<_>>()?;
+        let (mut raw, mut state) = (vec![0.0; config.state], vec![0.0; config.state]);
+        episodes.state(episode, tick, &mut raw)?;
+        self.normal.normal_state(&raw, &mut state);
+        let mut marks = vec![0.0; config.marks];
+        let known = config.marks > 0 && episodes.marks(episode, tick, &mut marks)?;
+        Ok((Moment { pictures, shifts, state, marks: known.then_some(marks) }, raw))
     }
 }

@@ -14,6 +14,7 @@ fn recipe(steps: u64) -> Recipe {
     Recipe {
         steps,
         batch: 16,
+        moments: 1,
         together: 8,
         learning_rate: 2e-3,
         warmup: 10,

@@ -1,11 +1,11 @@
 //! A policy being trained.
 
-use nn::train::{AdamW, Gradients, Rates, Room, Tape};
+use nn::train::{AdamW, Gather, Gradients, Rates, Room, Tape, Var};
 use nn::{Blocked, Cpu, Precision, threads};
 use serde::{Deserialize, Serialize};
 
 use super::episodes::{check, starts};
-use super::sample::{Sample, Source};
+use super::sample::{Moment, Sample, Source};
 use super::{Episodes, Recipe};
 use crate::error::{Error, Result};
 use crate::model::network::{Fast, Maker, Memory, Slow};
@@ -22,7 +22,9 @@ pub struct Loss {
     pub error: f64,
     /// Sum over samples of the mean cross-entropy of the completed share.
     pub completion: f64,
-    /// Samples.
+    /// Sum over samples of the mean absolute errors of marks: S2's, and S1's.
+    pub marks: [f64; 2],
+    /// Moments of S1.
     pub n: usize,
 }
 
@@ -30,6 +32,7 @@ impl Loss {
     fn add(&mut self, other: Loss) {
         self.error += other.error;
         self.completion += other.completion;
+        self.marks.iter_mut().zip(other.marks).for_each(|(to, marks)| *to += marks);
         self.n += other.n;
     }
 
@@ -37,6 +40,12 @@ impl Loss {
     #[must_use]
     pub fn mean_error(&self) -> f64 {
         self.error / self.n.max(1) as f64
+    }
+
+    /// Mean absolute errors of marks, S2's and S1's.
+    #[must_use]
+    pub fn mean_marks(&self) -> [f64; 2] {
+        self.marks.map(|marks| marks / self.n.max(1) as f64)
     }
 
     /// Mean cross-entropy of the completed share.
@@ -55,6 +64,8 @@ pub struct Stepped {
     pub error: f64,
     /// Mean cross-entropy of the completed share, before the step.
     pub completion: f64,
+    /// Mean absolute errors of marks, S2's and S1's, before the step.
+    pub marks: [f64; 2],
     /// Length of the gradient.
     pub gradient: f64,
     /// Learning rate.
@@ -127,7 +138,8 @@ impl Trainer {
             return Err(Error::Diverged { step: self.step() + 1 });
         }
         let (error, completion) = (loss.mean_error(), loss.mean_completion());
-        Ok(Stepped { step: self.step(), error, completion, gradient, rate })
+        let marks = loss.mean_marks();
+        Ok(Stepped { step: self.step(), error, completion, marks, gradient, rate })
     }
 
     /// What `n` samples, the same each time, cost without learning from them.
@@ -156,10 +168,11 @@ impl Trainer {
             fast: Fast::new(make, config),
             slow: Slow::new(make, config),
             config,
-            completion: recipe.completion as f32,
+            recipe,
+            repeat: Gather::repeat(recipe.moments),
             cpu: *cpu,
         };
-        let scale = 1.0 / idxs.len().max(1) as f32;
+        let scale = 1.0 / (idxs.len() * recipe.moments).max(1) as f32;
         rooms.resize_with(recipe.sums, Room::default);
         let groups: Vec<&[u64]> = idxs.chunks(recipe.together).collect();
         let parts = rooms.drain(..).enumerate().collect();
@@ -197,7 +210,9 @@ struct Networks<'n> {
     fast: Fast,
     slow: Slow,
     config: &'n PolicyConfig,
-    completion: f32,
+    recipe: &'n Recipe,
+    /// A latent for each moment that it is used in.
+    repeat: Gather,
     cpu: Cpu,
 }
 
@@ -210,42 +225,103 @@ impl Networks<'_> {
         gradients: Option<&mut Gradients>,
         room: Room,
     ) -> (Loss, Room) {
-        let (config, n) = (self.config, samples.len());
+        let config = self.config;
         let learns = gradients.is_some();
         let begin = if learns { Tape::learning_in } else { Tape::forward_in };
         let mut tape = begin(self.cpu, room);
-        let width = config.state.next_multiple_of(nn::BLOCK);
-        let [now, then] = [0, 1].map(|which| {
-            tape.given(n, width, |into| {
-                for (at, sample) in samples.iter().enumerate() {
-                    write_rows(into, at, &sample.states[which]);
-                }
-            })
-        });
-        let fill = |stem: crate::model::config::Stage, which: usize| {
-            move |camera: usize, into: &mut Blocked| {
-                let each = into.n_tokens() / n;
-                for (at, sample) in samples.iter().enumerate() {
-                    let picture = &[&sample.now, &sample.then][which][camera];
-                    let shift = sample.shifts[which][camera];
-                    let (camera, shape) = (&config.cameras[camera], [stem.kernel, stem.stride]);
-                    write_windows(camera, picture, shape, shift, at * each, into);
-                }
-            }
-        };
+        let then: Vec<&Moment> = samples.iter().map(|sample| &sample.then).collect();
+        let now = || samples.iter().flat_map(|sample| &sample.now);
+        let (now, targets): (Vec<&Moment>, Vec<&[f32]>) =
+            now().map(|(moment, targets)| (moment, targets.as_slice())).unzip();
         let words = samples.iter().flat_map(|sample| sample.words.iter().copied()).collect();
-        let mut fill_then = fill(config.s2.backbone.stages[0], 1);
-        let latent = self.slow.read(&mut tape, n, words, then, &mut fill_then);
-        let mut fill_now = fill(config.s1.backbone.stages[0], 0);
-        let memory = self.fast.encode(&mut tape, n, latent, &mut fill_now);
-        let out = self.fast.decode(&mut tape, n, latent, now, Memory::Live(memory));
-        let targets = samples.iter().flat_map(|sample| sample.targets.chunks_exact(config.action));
-        let (loss, d) = self.cost(tape.value(out), targets, n, scale);
+        let state = self.states(&mut tape, &then);
+        let mut fill = self.fill(config.s2.backbone.stages[0], &then);
+        let latent = self.slow.read(&mut tape, then.len(), words, state, &mut fill);
+        let told = self.slow.tell(&mut tape, latent);
+        let latent = tape.gather(&self.repeat, latent);
+        let mut fill = self.fill(config.s1.backbone.stages[0], &now);
+        let memory = self.fast.encode(&mut tape, now.len(), latent, &mut fill);
+        let state = self.states(&mut tape, &now);
+        let out = self.fast.decode(&mut tape, now.len(), latent, state, Memory::Live(memory));
+
+        let mut loss = Loss { n: now.len(), ..Loss::default() };
+        let mut seeds = Vec::new();
+        if let Some(told) = told {
+            let value = tape.value(told);
+            let mut d = Blocked::new(value.n_tokens(), value.n_channels());
+            let each = scale * self.recipe.moments as f32;
+            let off = self.marks(value, 0, 1, &then, each, &mut d);
+            loss.marks[0] = off * self.recipe.moments as f64;
+            seeds.push((told, d));
+        }
+        let value = tape.value(out);
+        let mut d = Blocked::new(value.n_tokens(), value.n_channels());
+        let targets = targets.iter().flat_map(|targets| targets.chunks_exact(config.action));
+        self.cost(value, targets, scale, &mut loss, &mut d);
+        loss.marks[1] = self.marks(value, config.action, config.s1.chunk, &now, scale, &mut d);
+        seeds.push((out, d));
         let room = match gradients {
-            Some(gradients) => tape.backward(d, gradients),
+            Some(gradients) => tape.backward_from(seeds, gradients),
             None => tape.into_room(),
         };
         (loss, room)
+    }
+
+    /// States of moments, filled up to whole blocks.
+    fn states(&self, tape: &mut Tape<'_>, moments: &[&Moment]) -> Var {
+        let width = self.config.state.next_multiple_of(nn::BLOCK);
+        tape.given(moments.len(), width, |into| {
+            for (at, moment) in moments.iter().enumerate() {
+                write_rows(into, at, &moment.state);
+            }
+        })
+    }
+
+    /// Fills in the windows of a camera's pictures.
+    fn fill<'m>(
+        &'m self,
+        stem: crate::model::config::Stage,
+        moments: &'m [&'m Moment],
+    ) -> impl FnMut(usize, &mut Blocked) + 'm {
+        move |place, into| {
+            let each = into.n_tokens() / moments.len();
+            for (at, moment) in moments.iter().enumerate() {
+                let (camera, shape) = (&self.config.cameras[place], [stem.kernel, stem.stride]);
+                let (picture, shift) = (&moment.pictures[place], moment.shifts[place]);
+                write_windows(camera, picture, shape, shift, at * each, into);
+            }
+        }
+    }
+
+    /// Absolute errors of marks, which are told from channel `first` on in every `every`-th token: their
+    /// mean over marks, summed over moments. Slopes of that times `scale` go to `d`.
+    fn marks(
+        &self,
+        out: &Blocked,
+        first: usize,
+        every: usize,
+        moments: &[&Moment],
+        scale: f32,
+        d: &mut Blocked,
+    ) -> f64 {
+        let (mut values, mut slopes) = (vec![0.0; out.n_channels()], vec![0.0; out.n_channels()]);
+        let n = self.config.marks.max(1);
+        let weight = scale * self.recipe.marks as f32 / n as f32;
+        let mut sum = 0.0;
+        for (at, moment) in moments.iter().enumerate() {
+            let Some(marks) = &moment.marks else { continue };
+            out.read_token(at * every, &mut values);
+            d.read_token(at * every, &mut slopes);
+            for ((value, slope), mark) in
+                values[first..].iter().zip(&mut slopes[first..]).zip(marks)
+            {
+                let off = value - mark;
+                sum += f64::from(off.abs()) / n as f64;
+                *slope = if off == 0.0 { 0.0 } else { off.signum() * weight };
+            }
+            d.write_token(at * every, &slopes);
+        }
+        sum
     }
 
     /// Absolute errors of all values but the last, whose logit is held to the completed share by
@@ -254,12 +330,11 @@ impl Networks<'_> {
         &self,
         out: &Blocked,
         targets: impl Iterator<Item = &'t [f32]>,
-        n: usize,
         scale: f32,
-    ) -> (Loss, Blocked) {
+        loss: &mut Loss,
+        d: &mut Blocked,
+    ) {
         let last = self.config.action - 1;
-        let mut d = Blocked::new(out.n_tokens(), out.n_channels());
-        let mut loss = Loss { n, ..Loss::default() };
         let mut values = vec![0.0; out.n_channels()];
         let mut slopes = vec![0.0; out.n_channels()];
         let each = scale / self.config.s1.chunk as f32;
@@ -277,9 +352,8 @@ impl Networks<'_> {
             let nats = logit.max(0.0) + (-logit.abs()).exp().ln_1p() - target * logit;
             loss.completion += f64::from(nats) * share;
             let done = 1.0 / (1.0 + (-logit).exp());
-            slopes[last] = (done - target) * each * self.completion;
+            slopes[last] = (done - target) * each * self.recipe.completion as f32;
             d.write_token(token, &slopes);
         }
-        (loss, d)
     }
 }

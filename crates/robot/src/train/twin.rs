@@ -15,6 +15,7 @@ pub(crate) fn config() -> PolicyConfig {
         state = 34
         action = 21
         latent = 32
+        marks = 2
         cameras = [{ name = "head", width = 24, height = 24 }]
         [s1]
         width = 64
@@ -25,6 +26,7 @@ pub(crate) fn config() -> PolicyConfig {
         chunk = 2
         stride = 4
         keypoints = 32
+        cameras = [0]
         [s1.backbone]
         stages = [
             { channels = 32, kernel = 3, stride = 2 },
@@ -34,10 +36,12 @@ pub(crate) fn config() -> PolicyConfig {
         [s2]
         width = 64
         head_size = 32
+        readers = 1
         layers = 1
         hidden = 64
         words = 2
         vocabulary = 8
+        keypoints = 32
         cameras = [0]
         [s2.backbone]
         stages = [
@@ -126,6 +130,14 @@ impl Episodes for Twin {
         }
         into[ACTION - 1] = 0.5;
         Ok(())
+    }
+
+    fn marks(&self, episode: usize, _: usize, into: &mut [f32]) -> Result<bool> {
+        let scene = Twin::scene(episode);
+        for (to, at) in into.iter_mut().zip(scene.squares[scene.named]) {
+            *to = at as f32 / 12.0 - 0.8;
+        }
+        Ok(true)
     }
 
     fn words(&self, episode: usize, _: u64) -> Vec<u16> {

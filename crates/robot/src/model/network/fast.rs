@@ -4,8 +4,9 @@
 use nn::train::{Embedding, Gather, Norm, Product, Tape, Var};
 use nn::{Attended, Blocked, Channels, Heads};
 
-use super::{Backbone, Fill, Layer, Maker, Mlp, Own};
-use crate::model::config::{KEYPOINT_SCALES, MOST_CAMERAS, PolicyConfig};
+use super::eyes::{Eyes, PARTS};
+use super::{Fill, Layer, Maker, Mlp, Own};
+use crate::model::config::{MOST_CAMERAS, PolicyConfig};
 
 /// What a decoder looks at.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +20,9 @@ pub enum Memory<'m> {
 /// S1.
 #[derive(Debug)]
 pub struct Fast {
-    backbone: Backbone,
-    scales: Vec<Scale>,
+    eyes: Eyes,
+    /// Places of its cameras among all.
+    cameras: Vec<usize>,
     latent: Product,
     state: Product,
     places: Embedding,
@@ -34,14 +36,6 @@ pub struct Fast {
     act: Product,
 }
 
-/// What is made of one of the scales that give keypoints.
-#[derive(Debug)]
-struct Scale {
-    film: Product,
-    heat: Product,
-    place: Product,
-}
-
 /// A layer of the decoder.
 #[derive(Debug)]
 struct Decoder {
@@ -53,9 +47,6 @@ struct Decoder {
     mlp: Mlp,
 }
 
-/// Activations that a camera gives.
-const PARTS: usize = 1 + KEYPOINT_SCALES;
-
 /// Tokens before the queries: latent and state.
 const BEFORE: usize = 2;
 
@@ -65,11 +56,6 @@ impl Fast {
     pub fn new(make: Maker<'_>, config: &PolicyConfig) -> Fast {
         let s1 = &config.s1;
         let heads = Heads { n: s1.width / s1.head_size, size: s1.head_size };
-        let scale = |at: usize| Scale {
-            film: make.product(&format!("s1.film.{at}")),
-            heat: make.product(&format!("s1.points.{at}.heat")),
-            place: make.product(&format!("s1.points.{at}.place")),
-        };
         let decoder = |layer: usize| {
             let name = format!("s1.decoder.{layer}");
             Decoder {
@@ -83,8 +69,8 @@ impl Fast {
         };
         let layer = |layer: usize| Layer::new(make, &format!("s1.encoder.{layer}"), heads);
         Fast {
-            backbone: Backbone::new(make, "s1", &s1.backbone, &config.cameras),
-            scales: (0..KEYPOINT_SCALES).map(scale).collect(),
+            eyes: Eyes::new(make, "s1", &s1.backbone, &config.cameras),
+            cameras: s1.cameras.clone(),
             latent: make.product("s1.latent"),
             state: make.product("s1.state"),
             places: make.table("s1.memory"),
@@ -129,55 +115,14 @@ impl Fast {
         // Filled below, camera by camera; the last one is the latent.
         let mut parts = [token; MOST_CAMERAS * PARTS + 1];
         let mut n_parts = 0;
-        let films = self.films(tape, latent);
-        for camera in 0..self.backbone.cameras.len() {
-            let seen = self.look(tape, camera, n, films, fill);
+        let films = self.eyes.films(tape, latent);
+        for camera in &self.cameras {
+            let seen = self.eyes.look(tape, *camera, n, films, fill);
             parts[n_parts..][..PARTS].copy_from_slice(&seen);
             n_parts += PARTS;
         }
         let seen = tape.join(&parts[..=n_parts], n);
         self.digest(tape, n, seen)
-    }
-
-    /// How latents change what the backbone sees at the scales of keypoints.
-    fn films<'a>(&'a self, tape: &mut Tape<'a>, latent: Var) -> [Var; KEYPOINT_SCALES] {
-        let mut films = [latent; KEYPOINT_SCALES];
-        for (film, scale) in films.iter_mut().zip(&self.scales) {
-            *film = tape.product(&scale.film, latent, None);
-        }
-        films
-    }
-
-    /// One camera's tokens: positions, and keypoints of each scale.
-    fn look<'a>(
-        &'a self,
-        tape: &mut Tape<'a>,
-        camera: usize,
-        n: usize,
-        films: [Var; KEYPOINT_SCALES],
-        fill: &mut Fill<'_>,
-    ) -> [Var; PARTS] {
-        let first = self.backbone.stages.len() - 1 - KEYPOINT_SCALES;
-        let scale = |stage: usize| {
-            let at = stage.checked_sub(first)?;
-            self.scales.get(at).map(|scale| (at, scale))
-        };
-        let mut parts = [films[0]; PARTS];
-        parts[0] = self.backbone.forward(
-            tape,
-            camera,
-            n,
-            fill,
-            |tape, stage, x| scale(stage).map_or(x, |(at, _)| tape.modulate(x, films[at])),
-            |tape, stage, x| {
-                if let Some((at, scale)) = scale(stage) {
-                    let heat = tape.product(&scale.heat, x, None);
-                    let found = tape.keypoints(heat, self.backbone.shape(camera, stage));
-                    parts[1 + at] = tape.product(&scale.place, found, None);
-                }
-            },
-        );
-        parts
     }
 
     /// One camera's tokens of one sample, written to `seen` from token `first` on. Gives how many.
@@ -187,16 +132,9 @@ impl Fast {
         camera: usize,
         latent: Var,
         fill: &mut Fill<'_>,
-        (seen, first): (&mut Blocked, usize),
+        seen: (&mut Blocked, usize),
     ) -> usize {
-        let films = self.films(tape, latent);
-        let parts = self.look(tape, camera, 1, films, fill);
-        let mut at = first;
-        for part in parts {
-            seen.write_tokens(at, tape.value(part));
-            at += tape.value(part).n_tokens();
-        }
-        at - first
+        self.eyes.look_alone(tape, camera, latent, fill, seen)
     }
 
     /// The latent's token, written to one of `seen`.
@@ -232,8 +170,8 @@ impl Fast {
         }
     }
 
-    /// Normalised actions of `n` samples, `[n · chunk, action]` filled up to whole blocks, with latents
-    /// `[n, latent]` and normalised states `[n, state]`, filled up likewise.
+    /// Normalised actions of `n` samples and marks after them, `[n · chunk, action + marks]` filled up to
+    /// whole blocks, with latents `[n, latent]` and normalised states `[n, state]`, filled up likewise.
     pub fn decode<'a>(
         &'a self,
         tape: &mut Tape<'a>,

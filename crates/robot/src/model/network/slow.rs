@@ -3,18 +3,25 @@
 use nn::Heads;
 use nn::train::{Embedding, Gather, Norm, Product, Tape, Var};
 
-use super::{Backbone, Fill, Layer, Maker};
+use super::eyes::{Eyes, PARTS};
+use super::{Fill, Layer, Maker};
 use crate::model::config::{MOST_CAMERAS, PolicyConfig};
-use crate::model::tensors::s2_tokens;
+use crate::model::tensors::{READINGS, s2_tokens};
 
 /// S2.
 #[derive(Debug)]
 pub struct Slow {
-    backbone: Backbone,
+    words: Embedding,
+    asked: Embedding,
+    order: Embedding,
+    readers: Vec<Layer>,
+    readings: Gather,
+    first: Gather,
+    read_words: Norm,
+    eyes: Eyes,
     /// Places of its cameras among all.
     cameras: Vec<usize>,
     state: Product,
-    words: Embedding,
     places: Embedding,
     readout: Embedding,
     layers: Vec<Layer>,
@@ -22,6 +29,8 @@ pub struct Slow {
     read: Norm,
     latent: Product,
     latent_norm: Norm,
+    /// Where the latent is held to marks, in training alone.
+    marks: Option<Product>,
 }
 
 impl Slow {
@@ -30,25 +39,35 @@ impl Slow {
     pub fn new(make: Maker<'_>, config: &PolicyConfig) -> Slow {
         let s2 = &config.s2;
         let heads = Heads { n: s2.width / s2.head_size, size: s2.head_size };
-        let layer = |layer: usize| Layer::new(make, &format!("s2.layers.{layer}"), heads);
-        let n = s2_tokens(config);
+        let layer =
+            |name: &str, layer: usize| Layer::new(make, &format!("s2.{name}.{layer}"), heads);
+        let (n, n_words) = (s2_tokens(config), s2.words + READINGS);
         Slow {
-            backbone: Backbone::new(make, "s2", &s2.backbone, &config.cameras),
+            words: make.table("s2.words"),
+            asked: make.table("s2.asked"),
+            order: make.table("s2.order"),
+            readers: (0..s2.readers).map(|at| layer("readers", at)).collect(),
+            readings: Gather::range(n_words, s2.words..n_words),
+            first: Gather::range(READINGS, 0..1),
+            read_words: make.norm("s2.read_words"),
+            eyes: Eyes::new(make, "s2", &s2.backbone, &config.cameras),
             cameras: s2.cameras.clone(),
             state: make.product("s2.state"),
-            words: make.table("s2.words"),
             places: make.table("s2.places"),
             readout: make.table("s2.readout"),
-            layers: (0..s2.layers).map(layer).collect(),
+            layers: (0..s2.layers).map(|at| layer("layers", at)).collect(),
             last: Gather::range(n, n - 1..n),
             read: make.norm("s2.read"),
             latent: make.product("s2.latent"),
             latent_norm: make.norm("s2.latent"),
+            marks: (make.learns && config.marks > 0).then(|| make.product("s2.marks")),
         }
     }
 
     /// Latents of `n` samples, `[n, latent]`, each normalised; from the numbers of their words, as many
     /// for each, and normalised states `[n, state]` filled up to whole blocks.
+    ///
+    /// Words are read first, alone: what is asked for decides what is looked for in the pictures.
     pub fn read<'a>(
         &'a self,
         tape: &mut Tape<'a>,
@@ -58,14 +77,26 @@ impl Slow {
         fill: &mut Fill<'_>,
     ) -> Var {
         let words = tape.embed(&self.words, words);
-        let mut parts = [words; MOST_CAMERAS + 3];
-        for (part, camera) in parts.iter_mut().zip(&self.cameras) {
-            *part = self.backbone.forward(tape, *camera, n, fill, |_, _, x| x, |_, _, _| {});
+        let asked = tape.table(&self.asked, n);
+        let mut x = tape.join(&[words, asked], n);
+        x = tape.add_table(&self.order, x);
+        for layer in &self.readers {
+            x = layer.forward(tape, x, n);
         }
-        let at = self.cameras.len();
-        parts[at + 1] = tape.product(&self.state, state, None);
-        parts[at + 2] = tape.table(&self.readout, n);
-        let mut x = tape.join(&parts[..at + 3], n);
+        let x = tape.gather(&self.readings, x);
+        let readings = tape.norm(&self.read_words, x);
+        let first = tape.gather(&self.first, readings);
+        let films = self.eyes.films(tape, first);
+        let mut parts = [readings; MOST_CAMERAS * PARTS + 3];
+        let mut n_parts = 1;
+        for camera in &self.cameras {
+            let seen = self.eyes.look(tape, *camera, n, films, fill);
+            parts[n_parts..][..PARTS].copy_from_slice(&seen);
+            n_parts += PARTS;
+        }
+        parts[n_parts] = tape.product(&self.state, state, None);
+        parts[n_parts + 1] = tape.table(&self.readout, n);
+        let mut x = tape.join(&parts[..n_parts + 2], n);
         x = tape.add_table(&self.places, x);
         for layer in &self.layers {
             x = layer.forward(tape, x, n);
@@ -74,5 +105,11 @@ impl Slow {
         let x = tape.norm(&self.read, x);
         let x = tape.product(&self.latent, x, None);
         tape.norm(&self.latent_norm, x)
+    }
+
+    /// What latents tell of marks, `[n, marks]` filled up to whole blocks, where there are any.
+    pub fn tell<'a>(&'a self, tape: &mut Tape<'a>, latent: Var) -> Option<Var> {
+        let marks = self.marks.as_ref()?;
+        Some(tape.product(marks, latent, None))
     }
 }
