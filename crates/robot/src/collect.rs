@@ -20,6 +20,7 @@ pub use demonstrate::{Outcome, Tick, demonstrate};
 pub use episode::{Episode, EpisodeWriter, Header};
 
 use crate::error::{Error, Result};
+use crate::interface::ACTION;
 use crate::tasks::{Setup, Task, Variation};
 
 /// What to collect.
@@ -41,6 +42,16 @@ pub struct CollectConfig {
     pub n_threads: usize,
 }
 
+/// Somebody who acts while experts say what they would do: an attempt shows where it goes wrong, and
+/// what would have been right (DAgger, arXiv 1011.0686).
+pub trait Actor: Sync {
+    /// Who it is, for the record.
+    fn name(&self) -> &str;
+
+    /// Begins an attempt: what is given is asked at every tick, as in [`attempt`].
+    fn begin<'a>(&'a self, setup: &Setup) -> Box<dyn FnMut(&Seen) -> Option<[f32; ACTION]> + 'a>;
+}
+
 /// What became of a collection so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Collected {
@@ -52,13 +63,14 @@ pub struct Collected {
     pub n_seeds: usize,
 }
 
-/// Collects what is not there yet; `progress` hears of every finished seed and returns whether to go on.
+/// Collects what is not there yet, of experts or of an `actor` whom they correct; `progress` hears of every finished seed and returns whether to go on.
 ///
 /// # Errors
 ///
 /// The first file that cannot be written. Nothing half-written stays under an episode's name.
 pub fn collect(
     config: &CollectConfig,
+    actor: Option<&dyn Actor>,
     progress: &(dyn Fn(Collected) -> bool + Sync),
 ) -> Result<Collected> {
     let jobs: Vec<(Task, u64)> = config
@@ -76,7 +88,7 @@ pub fn collect(
     let work = || {
         while !stop.load(Ordering::Relaxed) {
             let Some(&(task, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-            let outcome = one(config, task, seed);
+            let outcome = one(config, actor, task, seed);
             // A thread that panicked has left nothing half-done in here.
             let mut state = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             match outcome {
@@ -130,8 +142,8 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// One seed; whether its demonstration succeeded.
-fn one(config: &CollectConfig, task: Task, seed: u64) -> Result<bool> {
+/// One seed; whether there is an episode of it.
+fn one(config: &CollectConfig, actor: Option<&dyn Actor>, task: Task, seed: u64) -> Result<bool> {
     let paths: Vec<PathBuf> =
         (0..task.n_robots()).map(|robot| path_of(&config.folder, task, seed, robot)).collect();
     // Experts fail the same way each time, so that a failure is remembered by an empty file.
@@ -142,6 +154,7 @@ fn one(config: &CollectConfig, task: Task, seed: u64) -> Result<bool> {
     let is_wanted = |episode: Episode| {
         let header = episode.header();
         header.variation == config.variation
+            && header.actor.as_deref() == actor.map(Actor::name)
             && (header.disturbance - config.disturbance).abs() < f32::EPSILON
     };
     if paths.iter().all(|path| Episode::load(path).is_ok_and(is_wanted)) {
@@ -151,7 +164,21 @@ fn one(config: &CollectConfig, task: Task, seed: u64) -> Result<bool> {
     let mut writers: Vec<EpisodeWriter> = (0..task.n_robots())
         .map(|robot| EpisodeWriter::new(&setup, robot, config.disturbance))
         .collect();
-    let outcome = demonstrate(&setup, config.disturbance, true, &mut |tick| {
+    if let Some(actor) = actor {
+        correct(actor, &setup, &mut writers);
+    } else if !show(config, &setup, &mut writers) {
+        std::fs::write(&failed, []).map_err(|error| Error::file(&failed, error))?;
+        return Ok(false);
+    }
+    for (writer, path) in writers.into_iter().zip(&paths) {
+        writer.finish(path)?;
+    }
+    Ok(true)
+}
+
+/// Whether experts do what a setup asks for, taken down.
+fn show(config: &CollectConfig, setup: &Setup, writers: &mut [EpisodeWriter]) -> bool {
+    let outcome = demonstrate(setup, config.disturbance, true, &mut |tick| {
         for (robot, writer) in writers.iter_mut().enumerate() {
             writer.add(
                 &tick.states[robot],
@@ -161,12 +188,20 @@ fn one(config: &CollectConfig, task: Task, seed: u64) -> Result<bool> {
             );
         }
     });
-    if !outcome.success {
-        std::fs::write(&failed, []).map_err(|error| Error::file(&failed, error))?;
-        return Ok(false);
+    outcome.success
+}
+
+/// Lets somebody act, and takes down what experts would have done.
+fn correct(actor: &dyn Actor, setup: &Setup, writers: &mut [EpisodeWriter]) {
+    let mut act = actor.begin(setup);
+    let outcome = attempt(setup, true, &mut |seen| {
+        if let (Some(expert), Some(marks)) = (seen.expert, seen.marks) {
+            let pictures = seen.is_new.then_some(seen.pictures);
+            writers[seen.robot].add(seen.state, expert, marks, pictures);
+        }
+        act(seen)
+    });
+    for writer in writers {
+        writer.acted(actor.name(), outcome.success);
     }
-    for (writer, path) in writers.into_iter().zip(&paths) {
-        writer.finish(path)?;
-    }
-    Ok(true)
 }

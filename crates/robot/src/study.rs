@@ -3,12 +3,14 @@
 //! [`Demonstrations`] are episode files as training wants them; [`rehearse`] lets a policy act in a
 //! world in simulated time, with latents as old as they would be, and [`Score`] counts.
 
+mod corrected;
 mod demonstrations;
 mod live;
 mod rehearse;
 #[cfg(test)]
 mod tests;
 
+pub use corrected::Corrected;
 pub use demonstrations::Demonstrations;
 pub use live::{LiveS1, LiveS2, LiveWorld, limits};
 pub use rehearse::{Delay, Rehearsal, Score, rehearse};

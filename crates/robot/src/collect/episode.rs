@@ -59,6 +59,8 @@ pub struct Header {
     pub disturbance: f32,
     /// Whether the task was done in the end.
     pub success: bool,
+    /// Who acted, with experts saying what they would have done; none where experts acted.
+    pub actor: Option<String>,
 }
 
 /// Takes an episode down tick by tick.
@@ -89,9 +91,16 @@ impl EpisodeWriter {
             marks: MARKS,
             disturbance,
             success: true,
+            actor: None,
         };
         let [states, actions, marks] = [const { Vec::new() }; 3];
         Self { header, frames: Vec::new(), states, actions, marks }
+    }
+
+    /// That somebody else acted, and how it ended.
+    pub fn acted(&mut self, actor: &str, success: bool) {
+        self.header.actor = Some(actor.to_owned());
+        self.header.success = success;
     }
 
     /// Adds a tick, with its pictures where it has a new frame.

@@ -25,11 +25,11 @@ fn bytes(folder: &Path) -> Vec<Vec<u8>> {
 #[ignore = "needs: some seconds of simulation"]
 fn a_collection_goes_on_where_it_was_stopped_and_does_not_depend_on_threads() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let stopped = collect(&config(one.path(), 1), &|_| false).unwrap();
+    let stopped = collect(&config(one.path(), 1), None, &|_| false).unwrap();
     assert_eq!((stopped.n_done, bytes(one.path()).len()), (1, 1));
-    let all = collect(&config(one.path(), 1), &|_| true).unwrap();
+    let all = collect(&config(one.path(), 1), None, &|_| true).unwrap();
     assert_eq!(all, Collected { n_done: 2, n_failed: 0, n_seeds: 2 });
-    collect(&config(two.path(), 2), &|_| true).unwrap();
+    collect(&config(two.path(), 2), None, &|_| true).unwrap();
     assert_eq!(bytes(one.path()), bytes(two.path()));
 }
 

@@ -77,7 +77,7 @@ impl Score {
 }
 
 /// S2 at work for one robot, and S1.
-struct Pilot {
+pub(super) struct Pilot {
     s1: S1,
     s2: S2,
     words: Vec<u16>,
@@ -93,7 +93,7 @@ struct Pilot {
 }
 
 impl Pilot {
-    fn new(policy: &Policy, precision: Precision, text: &str) -> Pilot {
+    pub(super) fn new(policy: &Policy, precision: Precision, text: &str) -> Pilot {
         let config = &policy.config;
         Pilot {
             s1: policy.s1(precision),
@@ -108,7 +108,7 @@ impl Pilot {
     }
 
     /// The action for a tick; none before the first latent is there.
-    fn act(
+    pub(super) fn act(
         &mut self,
         seen: &Seen<'_>,
         text: &str,

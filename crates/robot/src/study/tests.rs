@@ -16,7 +16,7 @@ fn demonstrations(folder: &std::path::Path) -> Demonstrations {
         disturbance: 0.0,
         n_threads: 1,
     };
-    let collected = collect(&config, &|_| true).expect("collected");
+    let collected = collect(&config, None, &|_| true).expect("collected");
     assert_eq!(collected.n_done, 1);
     Demonstrations::open(folder, 24).expect("episodes")
 }

@@ -39,6 +39,9 @@ pub(crate) struct Collect {
     /// Speed of the pushes that experts have to answer, in metres per second.
     #[arg(long, default_value_t = 0.05, value_name = "M/S")]
     pub(crate) disturbance: f32,
+    /// Let a policy act in turn with the expert, and record what the expert says to it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Episodes at once (default: cores).
     #[arg(long)]
     pub(crate) jobs: Option<usize>,

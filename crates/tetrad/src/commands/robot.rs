@@ -4,9 +4,9 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use robot::collect::{CollectConfig, Collected};
+use robot::collect::{Actor, CollectConfig, Collected};
 use robot::model::{Policy, PolicyConfig};
-use robot::study::Demonstrations;
+use robot::study::{Corrected, Demonstrations, Rehearsal};
 use robot::tasks::{Task, Variation};
 use robot::train::{Episodes, Recipe, Stepped};
 use runs::Store;
@@ -71,6 +71,16 @@ fn collect(flags: &Collect, output: &Output) -> anyhow::Result<Status> {
         disturbance: flags.disturbance,
         n_threads: jobs(flags.jobs),
     };
+    let policy = flags.policy.as_ref().map(|path| Policy::load(path)).transpose()?;
+    let corrected = match (&policy, &flags.policy) {
+        (Some(policy), Some(path)) => Some(Corrected {
+            policy,
+            name: runs::sha256(&std::fs::read(path)?),
+            how: Rehearsal::default(),
+        }),
+        _ => None,
+    };
+    let actor = corrected.as_ref().map(|corrected| corrected as &dyn Actor);
     let stop = interrupted();
     let bar = bar(config.tasks.len() as u64 * flags.scenes, "scenes", output);
     let progress = |collected: Collected| {
@@ -78,7 +88,7 @@ fn collect(flags: &Collect, output: &Output) -> anyhow::Result<Status> {
         bar.set_message(format!("{} without success", collected.n_failed));
         !stop.load(Ordering::Relaxed)
     };
-    let collected = robot::collect::collect(&config, &progress)?;
+    let collected = robot::collect::collect(&config, actor, &progress)?;
     bar.finish_and_clear();
     let rate = runs::stats::Rate {
         hits: collected.n_done as u64,
@@ -127,32 +137,35 @@ fn train(flags: &Train, output: &Output) -> anyhow::Result<Status> {
     let demonstrations = Demonstrations::open(&flags.episodes, config.s2.words)?;
     let n_parameters = config.n_parameters();
     output.note(&format!(
-        "training `{}` ({n_parameters} parameters) on {} episodes, {} steps of {} samples, seed {}",
+        "training `{}` ({n_parameters} parameters) on {} episodes, {} steps of {} x {} samples, seed {}",
         config.name,
         demonstrations.n_episodes(),
         recipe.steps,
         recipe.batch,
+        recipe.moments,
         recipe.seed
     ));
     let bar = bar(recipe.steps, "steps", output);
     /// Steps that are averaged.
     const N_LAST: usize = 200;
     let last = Mutex::new(std::collections::VecDeque::new());
-    let mean = |errors: &std::collections::VecDeque<f64>| {
-        errors.iter().sum::<f64>() / errors.len().max(1) as f64
+    let mean = |errors: &std::collections::VecDeque<[f64; 3]>, which: usize| {
+        errors.iter().map(|errors| errors[which]).sum::<f64>() / errors.len().max(1) as f64
+    };
+    let say = |last: &_| {
+        let [error, then, now] = [0, 1, 2].map(|which| mean(last, which));
+        format!("error {error:.4}, of marks {then:.4} (S2) and {now:.4} (S1)")
     };
     let mut tell = |stepped: &Stepped| {
         let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        last.push_back(stepped.error);
+        last.push_back([stepped.error, stepped.marks[0], stepped.marks[1]]);
         if last.len() > N_LAST {
             last.pop_front();
         }
         bar.set_position(stepped.step);
-        bar.set_message(format!("error {:.4}", mean(&last)));
+        bar.set_message(say(&last));
         if stepped.step.is_multiple_of(500) {
-            bar.suspend(|| {
-                output.note(&format!("step {}: error {:.4}", stepped.step, mean(&last)))
-            });
+            bar.suspend(|| output.note(&format!("step {}: {}", stepped.step, say(&last))));
         }
     };
     let (steps, seed) = (recipe.steps, recipe.seed);
@@ -166,7 +179,7 @@ fn train(flags: &Train, output: &Output) -> anyhow::Result<Status> {
         seed,
         n_parameters,
         n_episodes: demonstrations.n_episodes(),
-        error: mean(&last),
+        error: mean(&last, 0),
         n_steps_averaged: last.len(),
     };
     output.answer("tetrad.robot.train", &answer, || {
