@@ -10,5 +10,5 @@ mod rehearse;
 mod tests;
 
 pub use demonstrations::Demonstrations;
-pub use live::{LiveS1, LiveS2, LiveWorld, limits};
+pub use live::{LiveS1, LiveS2, LiveWorld, expect_body, limits};
 pub use rehearse::{Delay, Rehearsal, Score, rehearse};
