@@ -4,11 +4,13 @@
 //! world in simulated time, with latents as old as they would be, and [`Score`] counts.
 
 mod demonstrations;
+mod keep;
 mod live;
 mod rehearse;
 #[cfg(test)]
 mod tests;
 
 pub use demonstrations::Demonstrations;
+pub use keep::show_experts;
 pub use live::{LiveS1, LiveS2, LiveWorld, expect_body, limits};
-pub use rehearse::{Delay, Rehearsal, Score, rehearse};
+pub use rehearse::{Delay, Rehearsal, Score, rehearse, rehearse_on_record};

@@ -165,10 +165,11 @@ impl Played {
         self.counts.iter().any(|counts| counts.n_broken > 0)
     }
 
-    /// Whether any robot ever followed its S1.
+    /// Whether any robot was ever let go: its S1 had a latent, and gave usable actions.
     #[must_use]
     pub fn has_moved(&self) -> bool {
-        self.counts.iter().any(|counts| counts.n_followed > 0)
+        // On the last rung, a stop, S1 says where to stand, and that is followed as well.
+        self.counts.iter().any(|counts| counts.n_on_rung[..3].iter().any(|&n| n > 0))
     }
 }
 

@@ -12,9 +12,9 @@ use crate::record::Time;
 use crate::study::{LiveS1, LiveS2};
 
 /// How long S2 thinks about a robot in simulated time: 8 thoughts a second.
-pub const THINKING_NANOS: u64 = 125_000_000;
+const THINKING_NANOS: u64 = 125_000_000;
 
-/// Plays a plan for so many ticks, or until `stop`. S1 takes no time, S2 [`THINKING_NANOS`].
+/// Plays a plan for so many ticks, or until `stop`. S1 takes no time, S2 an eighth of a second for a thought.
 ///
 /// # Errors
 /// When plan and policy do not fit, or the file system refuses.

@@ -81,7 +81,7 @@ fn lead(summary: &Summary, attempts: &[Attempt]) -> String {
         let what = if played.has_moved() {
             format!("{} attempts done", played.success)
         } else {
-            "the robot never followed its policy, and stood".to_owned()
+            "the robot was never let go, and stood".to_owned()
         };
         return format!("{:.0} s {clock}{stopped}: {what}.", played.seconds);
     }
@@ -268,7 +268,7 @@ fn safety(page: &mut Page, played: &Played) {
     if !played.has_moved() {
         page.note(
             Tone::Warn,
-            "The robot never followed its policy: S2 gave no latent, or S1 no usable action.",
+            "The robot was never let go: S2 gave no latent, or S1 no usable action.",
         );
     }
     let row = |what: &str, value: &dyn Fn(usize) -> u64| {
