@@ -243,9 +243,14 @@ impl<P: Policy, C: Clock> Fast<P, C> {
         Ok((fast, Traces { events: events_out, ticks: ticks_out }))
     }
 
+    /// The next tick is a period from now: nothing was missed before a loop begins.
+    pub fn set_out(&mut self) {
+        self.due = self.clock.now() + self.config.period_nanos;
+    }
+
     /// Ticks until `stop` is set.
     pub fn run(&mut self, stop: &AtomicBool) {
-        self.due = self.clock.now() + self.config.period_nanos;
+        self.set_out();
         while !stop.load(Ordering::Relaxed) {
             self.tick();
         }

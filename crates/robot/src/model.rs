@@ -13,9 +13,9 @@ mod policy;
 mod s1;
 mod s2;
 pub mod tensors;
-mod weights;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 pub use config::PolicyConfig;
 pub use normal::{Moments, Normalisation};

@@ -222,7 +222,8 @@ pub(super) fn measure(folder: &Path, ended: Ended) -> Result<Played> {
     let success = Rate::of(over.map(|end| end.success));
     let measured = |robot| Ok(Measured::of(&lines(folder, robot)?));
     let robots = (0..ended.counts.len()).map(measured).collect::<Result<Vec<_>>>()?;
-    let Ended { time, seconds, interrupted, orderly, n_replaced, latents_per_second, counts } = ended;
+    let Ended { time, seconds, interrupted, orderly, n_replaced, latents_per_second, counts } =
+        ended;
     Ok(Played {
         time,
         seconds,

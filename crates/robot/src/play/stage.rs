@@ -47,7 +47,8 @@ impl Stage {
         let of_first = before.iter().filter(|path| {
             path.file_stem().is_some_and(|name| name.to_string_lossy().ends_with("-0"))
         });
-        let is_over = |path: &&PathBuf| Record::load(path).is_ok_and(|record| record.end().is_some());
+        let is_over =
+            |path: &&PathBuf| Record::load(path).is_ok_and(|record| record.end().is_some());
         let n_over = of_first.filter(is_over).count() as u64;
         let n_robots = plan.n_robots()?;
         let setups = (0..super::MOST_SCENES).map(|idx| plan.setup(n_over + idx)).collect();

@@ -53,7 +53,9 @@ fn what_is_played_is_on_record_and_on_pages() {
     let report = text(&pages.report);
     assert!(report.contains("attempt-0000.html") && report.contains("cut off"));
     let page = text(&pages.attempts[0]);
-    assert!(page.matches("class=\"player\"").count() == 2 && page.contains("data:image/png;base64,"));
+    assert!(
+        page.matches("class=\"player\"").count() == 2 && page.contains("data:image/png;base64,")
+    );
     assert!(page.contains("Age of the latent, ms") && page.len() < 5_000_000);
 }
 

@@ -10,7 +10,11 @@ fn heading() -> Heading {
 
 fn row(value: f32) -> Row {
     let targets = Targets { joints: [[0.5; 7]; 2], grippers: [0.25, 1.0], completion: 0.0 };
-    Row { rung: Some(Rung::Slow), latent_age: 0.125, ..Row::told(value * 0.005, &targets, &[value; STATE]) }
+    Row {
+        rung: Some(Rung::Slow),
+        latent_age: 0.125,
+        ..Row::told(value * 0.005, &targets, &[value; STATE])
+    }
 }
 
 /// A record of 250 rows with a frame before every tenth; not ended where `end` is nothing.
@@ -39,7 +43,10 @@ fn what_is_read_is_what_was_recorded() {
     assert_eq!((read.heading(), read.end()), (&heading(), Some(DONE)));
     assert_eq!((read.rows().len(), read.n_frames(), read.row_of(3)), (250, 25, 30));
     let last = read.rows()[249];
-    assert_eq!((last.rung, last.joints, last.state), (Some(Rung::Slow), [[0.5; 7]; 2], [249.0; 34]));
+    assert_eq!(
+        (last.rung, last.joints, last.state),
+        (Some(Rung::Slow), [[0.5; 7]; 2], [249.0; 34])
+    );
     assert!(last.asked.iter().all(|value| value.is_nan()));
     let pictures = read.frame(24).expect("a frame");
     assert!(pictures.len() == 3 && pictures.iter().flatten().all(|&value| value == 9));

@@ -63,7 +63,7 @@ pub(super) fn render(
              policy wants; told is what is left of it after the limits; reached is where the arm was.",
         );
         if !real.is_empty() {
-            in_time(&mut page, &of("Kept in time?"), &heard, record.rows());
+            in_time(&mut page, &of("Kept in time?"), &heard);
         }
         steps(&mut page, &heard.steps);
     }
@@ -73,9 +73,10 @@ pub(super) fn render(
 }
 
 fn footer(time: Time) -> String {
-    let mut text = "Pictures are the robot's own cameras, as the policy gets them, a few of them a \
+    let mut text =
+        "Pictures are the robot's own cameras, as the policy gets them, a few of them a \
                     second. Positions are wrists in the robot's own frame: x forward, y left, z up."
-        .to_owned();
+            .to_owned();
     if time == Time::Simulated {
         text += " In simulated time S1 takes no time, so there is nothing to say about ticks.";
     }
@@ -216,7 +217,7 @@ fn now(row: &Row) -> [String; 4] {
 }
 
 /// How ticks and ages are spread.
-fn in_time(page: &mut Page, title: &str, heard: &Heard, rows: &[Row]) {
+fn in_time(page: &mut Page, title: &str, heard: &Heard) {
     let lines: Vec<Line> = heard.ticks.iter().map(|(_, tick)| Line::Tick(*tick)).collect();
     let measured = Measured::of(&lines);
     page.section(title);
@@ -227,34 +228,31 @@ fn in_time(page: &mut Page, title: &str, heard: &Heard, rows: &[Row]) {
     let micros = |value: fn(&TickRecord) -> u64| -> Vec<f64> {
         heard.ticks.iter().map(|(_, tick)| value(tick) as f64 / 1e3).collect()
     };
-    let ages: Vec<f64> = rows
-        .iter()
-        .map(|row| 1e3 * f64::from(row.latent_age))
-        .filter(|age| age.is_finite())
-        .collect();
+    let millis = |value: fn(&TickRecord) -> Option<u64>| -> Vec<f64> {
+        let values = heard.ticks.iter().filter_map(|(_, tick)| value(tick));
+        values.map(|nanos| nanos as f64 / 1e6).collect()
+    };
     page.columns(|page| {
         spread(page, "From due to awake", "µs", micros(|tick| tick.wake_nanos));
         spread(page, "From awake to action out", "µs", micros(|tick| tick.work_nanos));
-        spread(page, "Age of the latent at a tick", "ms", ages);
+        spread(page, "Age of the latent at a tick", "ms", millis(|tick| tick.latent_age));
+        spread(page, "Age of the observation at a tick", "ms", millis(|tick| tick.world_age));
     });
 }
 
-/// A histogram up to what 99.9 % do not exceed, and in words what is beyond.
+/// A histogram up to what 99 % do not exceed, and in words what is beyond.
 pub(super) fn spread(page: &mut Page, title: &str, unit: &str, samples: Vec<f64>) {
-    let (Some(most), Some(max)) = (quantile(&samples, 0.999), quantile(&samples, 1.0)) else {
-        return;
-    };
+    let at = |q| quantile(&samples, q);
+    let (Some(most), Some(p999), Some(max)) = (at(0.99), at(0.999), at(1.0)) else { return };
     let n = samples.len();
-    let below: Vec<f64> = samples.into_iter().filter(|&sample| sample <= most).collect();
+    let below: Vec<f64> = samples.iter().copied().filter(|&sample| sample <= most).collect();
     let beyond = n - below.len();
-    let axes = Axes {
-        size: Size::Half,
-        ..Axes::new(title, format!("{title}, {unit}"), "ticks")
-    };
-    let caption = match beyond {
-        0 => format!("All {n} ticks; the largest {max:.0} {unit}."),
-        _ => format!("{beyond} of {n} ticks are beyond the axis; the largest {max:.0} {unit}."),
-    };
+    let axes = Axes { size: Size::Half, ..Axes::new(title, format!("{title}, {unit}"), "ticks") };
+    let digits = usize::from(max < 10.0) * 2;
+    let caption = format!(
+        "{beyond} of {n} ticks are beyond the axis; p99.9 {p999:.digits$} {unit}, the largest \
+         {max:.digits$} {unit}."
+    );
     page.figure(histogram(&axes, &below, None), caption);
 }
 

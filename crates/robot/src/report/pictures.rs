@@ -57,7 +57,11 @@ fn uri(camera: &Camera, rgb: &[u8]) -> Result<String> {
     Ok(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png)))
 }
 
-fn png(width: usize, height: usize, rgb: &[u8]) -> std::result::Result<Vec<u8>, png::EncodingError> {
+fn png(
+    width: usize,
+    height: usize,
+    rgb: &[u8],
+) -> std::result::Result<Vec<u8>, png::EncodingError> {
     let small = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, small(width), small(height));

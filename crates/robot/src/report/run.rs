@@ -194,11 +194,13 @@ fn in_time(
     n_robots: usize,
 ) -> Result<()> {
     let title = "Kept in time?";
-    let title = if n_robots > 1 { format!("{title} Robot {}", robot + 1) } else { title.to_owned() };
+    let title =
+        if n_robots > 1 { format!("{title} Robot {}", robot + 1) } else { title.to_owned() };
     page.section(title);
     let granted: Vec<Cell> =
         measured.granted.iter().map(|granted| Cell::text(granted.to_string())).collect();
-    page.paragraph("How the fast loop was scheduled, once for each life of its process:").list(granted);
+    page.paragraph("How the fast loop was scheduled, once for each life of its process:")
+        .list(granted);
     if measured.beside {
         page.note(
             Tone::Info,
@@ -263,7 +265,10 @@ fn in_time(
 fn safety(page: &mut Page, played: &Played) {
     page.section("Watchdog and limits");
     if played.broke_limits() {
-        page.note(Tone::Bad, "A target broke a limit. It must not happen, whatever the policy says.");
+        page.note(
+            Tone::Bad,
+            "A target broke a limit. It must not happen, whatever the policy says.",
+        );
     }
     if !played.has_moved() {
         page.note(

@@ -97,7 +97,7 @@ pub(super) fn render(title: &str, rows: &[Row], ticks: &[(f64, &TickRecord)]) ->
         add(&mut all, "A tick of S1, ms", 66.0, vec![work, wake]);
         if let Some(strip) = all.last_mut() {
             let period = TICK_NS as f64 / 1e6;
-            strip.range = Some((0.0, (most * 1.1).clamp(period * 1.2, period * 4.0)));
+            strip.range = Some((0.0, (most * 1.1).clamp(period * 1.2, period * 2.0)));
             strip.mark = Some((period, format!("next tick after {period:.0} ms")));
         }
     }

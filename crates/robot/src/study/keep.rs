@@ -19,7 +19,12 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Begins the records of an attempt at a setup, whose instructions are what robots are told.
-    pub(super) fn begin(folder: &Path, attempt: usize, told: &Setup, actor: Actor) -> Result<Keeper> {
+    pub(super) fn begin(
+        folder: &Path,
+        attempt: usize,
+        told: &Setup,
+        actor: Actor,
+    ) -> Result<Keeper> {
         let n_robots = told.instructions.len();
         let begin = |robot| {
             let path = path_of(folder, attempt, robot);

@@ -179,13 +179,13 @@ pub fn expect_body(policy: &Policy) -> Result<()> {
         return Ok(());
     }
     let named = |all: &[Camera]| {
-        let camera = |camera: &Camera| {
-            format!("{} {} x {}", camera.name, camera.width, camera.height)
-        };
+        let camera =
+            |camera: &Camera| format!("{} {} x {}", camera.name, camera.width, camera.height);
         all.iter().map(camera).collect::<Vec<_>>().join(", ")
     };
     let (got, expected) = (named(&config.cameras), named(&cameras()));
-    let reason = format!("policy `{}` has the cameras {got}; this body has {expected}", config.name);
+    let reason =
+        format!("policy `{}` has the cameras {got}; this body has {expected}", config.name);
     Err(Error::config("a robot", reason))
 }
 

@@ -72,9 +72,7 @@ impl Score {
         let done: Vec<f64> = outcomes
             .iter()
             .filter(|outcome| outcome.success)
-            .map(|outcome| {
-                f64::from(outcome.n_ticks) / f64::from(TICKS_PER_SECOND)
-            })
+            .map(|outcome| f64::from(outcome.n_ticks) / f64::from(TICKS_PER_SECOND))
             .collect();
         let mean_secs = (!done.is_empty()).then(|| done.iter().sum::<f64>() / done.len() as f64);
         Score { task, rate, mean_secs }

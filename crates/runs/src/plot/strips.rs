@@ -8,7 +8,7 @@ const WIDTH: f64 = 860.0;
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 14.0;
 /// Above a strip: its name and its legend.
-const HEAD: f64 = 28.0;
+const HEAD: f64 = 40.0;
 /// Below the last one: ticks and the name of the axis.
 const FOOT: f64 = 44.0;
 
@@ -67,7 +67,7 @@ pub fn strips(title: &str, x_label: &str, (from, to): (f64, f64), strips: &[Stri
         WIDTH - RIGHT
     );
     canvas.begin(&place);
-    canvas.line((LEFT, 6.0), (LEFT, top), "stroke=\"currentColor\" stroke-opacity=\"0.55\"");
+    canvas.line((LEFT, HEAD - 4.0), (LEFT, top), "stroke=\"currentColor\" stroke-opacity=\"0.55\"");
     canvas.ungroup();
     canvas.finish()
 }
@@ -75,8 +75,8 @@ pub fn strips(title: &str, x_label: &str, (from, to): (f64, f64), strips: &[Stri
 fn draw(canvas: &mut Canvas, strip: &Strip, x: &Scale, above: f64) {
     let (top, bottom) = (above + HEAD, above + HEAD + strip.height);
     let right = WIDTH - RIGHT;
-    canvas.text(0.0, above + 15.0, Anchor::Start, "font-weight=\"600\"", &strip.name);
-    legend(canvas, strip, above + 15.0);
+    canvas.text(0.0, top - 14.0, Anchor::Start, "font-weight=\"600\"", &strip.name);
+    legend(canvas, strip, top - 14.0);
     let values = strip.traces.iter().flat_map(|trace| trace.points.iter().map(|&(_, y)| y));
     let y = match strip.range {
         Some((low, high)) => Some(Scale::exactly(low, high, (bottom, top))),
@@ -104,12 +104,14 @@ fn draw(canvas: &mut Canvas, strip: &Strip, x: &Scale, above: f64) {
         canvas.text(right - 4.0, y, Anchor::End, "fill=\"var(--bad, #b3261e)\"", name);
     }
     for trace in &strip.traces {
-        let dash = if trace.dashed { "stroke-dasharray=\"5 3\" stroke-opacity=\"0.75\"" } else { "" };
+        let dash =
+            if trace.dashed { "stroke-dasharray=\"5 3\" stroke-opacity=\"0.75\"" } else { "" };
         let look = format!(
             "stroke=\"{}\" stroke-width=\"1.5\" stroke-linejoin=\"round\" {dash}",
             color(trace.color)
         );
-        let place = |&(at, value): &(f64, f64)| Some((x.place(at)?, y.place(value)?.clamp(top, bottom)));
+        let place =
+            |&(at, value): &(f64, f64)| Some((x.place(at)?, y.place(value)?.clamp(top, bottom)));
         let placed: Vec<Option<(f64, f64)>> = trace.points.iter().map(place).collect();
         for run in placed.split(Option::is_none) {
             let mut corners: Vec<(f64, f64)> = Vec::with_capacity(run.len());
@@ -131,7 +133,8 @@ fn legend(canvas: &mut Canvas, strip: &Strip, y: f64) {
     let mut right = WIDTH - RIGHT;
     for trace in strip.traces.iter().rev().filter(|trace| !trace.name.is_empty()) {
         canvas.text(right, y, Anchor::End, SOFT, &trace.name);
-        right -= width_of(&trace.name) + 6.0;
+        // Names in small letters are narrower than texts are in general.
+        right -= 0.88 * width_of(&trace.name) + 6.0;
         let dash = if trace.dashed { "stroke-dasharray=\"5 3\"" } else { "" };
         let look = format!("stroke=\"{}\" stroke-width=\"2\" {dash}", color(trace.color));
         canvas.line((right - 20.0, y), (right, y), &look);
@@ -152,7 +155,12 @@ mod tests {
 
     fn strip(points: Vec<(f64, f64)>) -> Strip {
         let trace = Trace { name: "age".to_owned(), points, ..Trace::default() };
-        Strip { name: "Latent, ms".to_owned(), traces: vec![trace], height: 60.0, ..Strip::default() }
+        Strip {
+            name: "Latent, ms".to_owned(),
+            traces: vec![trace],
+            height: 60.0,
+            ..Strip::default()
+        }
     }
 
     #[test]
@@ -167,11 +175,12 @@ mod tests {
 
     #[test]
     fn a_gap_interrupts_a_line_and_a_step_holds_its_value() {
-        let mut gapped = strip(vec![(0.0, 0.0), (1.0, 0.0), (2.0, f64::NAN), (3.0, 0.0), (4.0, 1.0)]);
+        let mut gapped =
+            strip(vec![(0.0, 0.0), (1.0, 0.0), (2.0, f64::NAN), (3.0, 0.0), (4.0, 1.0)]);
         gapped.traces[0].stepped = true;
         let svg = strips("t", "s", (0.0, 4.0), &[gapped]);
         assert_eq!(svg.matches("<path d=").count(), 2);
-        assert!(svg.contains("M650.0 88.0L846.0 88.0L846.0 28.0"), "{svg}");
+        assert!(svg.contains("M650.0 100.0L846.0 100.0L846.0 40.0"), "{svg}");
         assert!(strips("t", "s", (0.0, 0.0), &[strip(Vec::new())]).contains("no data"));
     }
 }

@@ -41,10 +41,12 @@ pub(super) fn run(flags: &Bench, output: &Output) -> anyhow::Result<Status> {
     let mut ticks = Vec::new();
     for asked in [Class::Deadline, Class::Fifo, Class::Other] {
         output.note(&format!("{} s of ticks, asking for {asked}", flags.seconds + 1));
-        let task = TickTask { class: asked, seconds: flags.seconds, work_micros: flags.work_micros };
+        let task =
+            TickTask { class: asked, seconds: flags.seconds, work_micros: flags.work_micros };
         let before = stolen_millis();
         let times = measure(&task)?;
-        let stolen = before.zip(stolen_millis()).map(|(before, after)| after.saturating_sub(before));
+        let stolen =
+            before.zip(stolen_millis()).map(|(before, after)| after.saturating_sub(before));
         ticks.push(Row { asked, times, stolen_millis: stolen });
     }
     drop(load);
@@ -78,10 +80,8 @@ fn text(answer: &Answer) -> String {
     );
     for Row { asked, times, stolen_millis } in &answer.ticks {
         text += &format!("asked for {asked}\n  granted: {}\n", times.granted);
-        text += &format!(
-            "  missed {}, longest outage {} ticks\n",
-            times.missed, times.longest_outage
-        );
+        text +=
+            &format!("  missed {}, longest outage {} ticks\n", times.missed, times.longest_outage);
         text += &spread_text("wake", "µs", Some(&times.wake_micros));
         text += &spread_text("work", "µs", Some(&times.work_micros));
         if let Some(stolen) = stolen_millis {

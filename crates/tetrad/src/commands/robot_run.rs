@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use robot::deploy::Role;
 use robot::interface::TICKS_PER_SECOND;
-use robot::play::{Keep, Measured, Plan, Played, Spread, Told, deploy, part as play_part, simulate};
+use robot::play::{
+    Keep, Measured, Plan, Played, Spread, Told, deploy, part as play_part, simulate,
+};
 use robot::record::Time;
 use runs::Store;
 use serde::Serialize;
@@ -185,9 +187,14 @@ fn text(answer: &Answer) -> String {
     let clock = if played.time == Time::Real { "by the clock" } else { "of simulated time" };
     let mut text = format!("{:.1} s {clock}: {} attempts done\n", played.seconds, played.success);
     for attempt in &played.attempts {
-        let how = attempt.end.map_or("cut off", |end| if end.success { "done" } else { "not done" });
+        let how =
+            attempt.end.map_or("cut off", |end| if end.success { "done" } else { "not done" });
         let words = attempt.instructions.join(" / ");
-        text += &format!("  {:<13} {how:<9} {:>5.1} s  {words}\n", attempt.task.name(), attempt.seconds);
+        text += &format!(
+            "  {:<13} {how:<9} {:>5.1} s  {words}\n",
+            attempt.task.name(),
+            attempt.seconds
+        );
     }
     for (robot, measured) in played.robots.iter().enumerate() {
         text += &format!("robot {}\n{}", robot + 1, robot_text(measured, played.time));
@@ -203,7 +210,8 @@ fn text(answer: &Answer) -> String {
         played.latents_per_second.iter().map(|rate| format!("{rate:.1}")).collect();
     text += &format!("S2: {} latents a second\n", rates.join(", "));
     if played.time == Time::Real {
-        let orderly = if played.orderly { "all ended by themselves" } else { "some had to be killed" };
+        let orderly =
+            if played.orderly { "all ended by themselves" } else { "some had to be killed" };
         text += &format!("processes: {} replaced, {orderly}\n", played.n_replaced);
     }
     if !played.has_moved() {
@@ -240,5 +248,7 @@ fn robot_text(measured: &Measured, time: Time) -> String {
 
 pub(super) fn spread_text(what: &str, unit: &str, spread: Option<&Spread>) -> String {
     let Some(Spread { n, p50, p99, p999, max }) = spread else { return String::new() };
-    format!("  {what}, {unit}: p50 {p50:.1}, p99 {p99:.1}, p99.9 {p999:.1}, max {max:.1}, n = {n}\n")
+    format!(
+        "  {what}, {unit}: p50 {p50:.1}, p99 {p99:.1}, p99.9 {p999:.1}, max {max:.1}, n = {n}\n"
+    )
 }

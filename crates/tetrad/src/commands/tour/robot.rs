@@ -148,8 +148,7 @@ fn rehearsals(policy: &Policy, records: &Path, seed: u64) -> anyhow::Result<Outc
         }
         work();
     });
-    let (outcomes, error) =
-        found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (outcomes, error) = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     error.map_or(Ok(outcomes), |error| Err(error.into()))
 }
 
@@ -171,7 +170,10 @@ impl Part {
             }
         }
         text += &format!("{} attempts done in simulated time\n", self.success);
-        text + &self.pages.first().map_or(String::new(), |page| format!("page {}\n", page.display()))
+        text + &self
+            .pages
+            .first()
+            .map_or(String::new(), |page| format!("page {}\n", page.display()))
     }
 
     /// Its section of the report.
@@ -223,7 +225,10 @@ impl Part {
         for measured in &played.robots {
             let millis = |spread: &Option<robot::play::Spread>| {
                 spread.map_or("–".to_owned(), |spread| {
-                    format!("{:.0} ms, p99 {:.0} ms, n = {} ticks", spread.p50, spread.p99, spread.n)
+                    format!(
+                        "{:.0} ms, p99 {:.0} ms, n = {} ticks",
+                        spread.p50, spread.p99, spread.n
+                    )
                 })
             };
             let micros = |spread: &Option<robot::play::Spread>| {
@@ -240,6 +245,9 @@ impl Part {
                 ("attempts done", Cell::from(played.success)),
             ]);
         }
-        page.list([Cell::link(format!("../{run}/report.html"), "the whole run, with its attempts")]);
+        page.list([Cell::link(
+            format!("../{run}/report.html"),
+            "the whole run, with its attempts",
+        )]);
     }
 }
