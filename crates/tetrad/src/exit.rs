@@ -209,6 +209,12 @@ fn robot_hint(error: &robot::Error) -> Option<&'static str> {
         robot::Error::Record { .. } => {
             Some("remove the file and render again: the other attempts of the run are whole")
         }
+        robot::Error::Config { what: "a robot", .. } => {
+            Some("`tetrad robot info FILE` says what a policy is; `robot train` writes one")
+        }
+        robot::Error::Config { what: "a run", .. } => {
+            Some("tasks for one robot can take turns, `handover` can only follow itself")
+        }
         robot::Error::Process { .. } => Some(
             "its own message is above; `--simulated-time` plays the same in this process alone",
         ),

@@ -48,7 +48,7 @@ pub(super) fn render(
         let heard = heard(folder, record, robot, time)?;
         let of = |what: &str| match records.len() {
             1 => what.to_owned(),
-            _ => format!("{what}, robot {}", robot + 1),
+            _ => format!("Robot {}: {}", robot + 1, what.to_lowercase()),
         };
         page.section(of("What it saw"));
         let shown = choose(record, budget)?;
@@ -222,7 +222,7 @@ fn in_time(page: &mut Page, title: &str, heard: &Heard) {
     let measured = Measured::of(&lines);
     page.section(title);
     page.paragraph(format!(
-        "{} ticks missed of those due in this attempt; the longest outage was {} ticks.",
+        "{} ticks missed of those due in this attempt; longest outage, in ticks: {}.",
         measured.missed, measured.longest_outage
     ));
     let micros = |value: fn(&TickRecord) -> u64| -> Vec<f64> {

@@ -79,7 +79,7 @@ fn lead(summary: &Summary, attempts: &[Attempt]) -> String {
         };
         let stopped = if played.interrupted { ", until it was stopped" } else { "" };
         let what = if played.has_moved() {
-            format!("{} attempts done", played.success)
+            done(played.success)
         } else {
             "the robot was never let go, and stood".to_owned()
         };
@@ -96,6 +96,14 @@ fn lead(summary: &Summary, attempts: &[Attempt]) -> String {
         );
     }
     format!("{} attempts on record; the run has not come to its end.", attempts.len())
+}
+
+/// Attempts done, in words.
+fn done(success: Rate) -> String {
+    match success.n {
+        0 => "no attempt came to its end".to_owned(),
+        _ => format!("{success} attempts done"),
+    }
 }
 
 fn tiles(page: &mut Page, played: &Played) {
@@ -195,7 +203,7 @@ fn in_time(
 ) -> Result<()> {
     let title = "Kept in time?";
     let title =
-        if n_robots > 1 { format!("{title} Robot {}", robot + 1) } else { title.to_owned() };
+        if n_robots > 1 { format!("Robot {}: kept in time?", robot + 1) } else { title.to_owned() };
     page.section(title);
     let granted: Vec<Cell> =
         measured.granted.iter().map(|granted| Cell::text(granted.to_string())).collect();
@@ -235,7 +243,7 @@ fn in_time(
         ],
     );
     page.paragraph(format!(
-        "Missed {}, the longest row of them {} ticks.{}",
+        "Missed {}; longest outage, in ticks: {}.{}",
         measured.missed,
         measured.longest_outage,
         if measured.n_lost > 0 {

@@ -67,7 +67,13 @@ pub fn strips(title: &str, x_label: &str, (from, to): (f64, f64), strips: &[Stri
         WIDTH - RIGHT
     );
     canvas.begin(&place);
-    canvas.line((LEFT, HEAD - 4.0), (LEFT, top), "stroke=\"currentColor\" stroke-opacity=\"0.55\"");
+    let mut top = 0.0;
+    for strip in strips {
+        let (above, below) = (top + HEAD, top + HEAD + strip.height);
+        let look = "stroke=\"currentColor\" stroke-opacity=\"0.6\"";
+        canvas.line((LEFT, above), (LEFT, below), look);
+        top = below;
+    }
     canvas.ungroup();
     canvas.finish()
 }
@@ -94,6 +100,7 @@ fn draw(canvas: &mut Canvas, strip: &Strip, x: &Scale, above: f64) {
         canvas.line((LEFT, at), (right, at), GRID);
         canvas.text(LEFT - 8.0, at, Anchor::End, SOFT, &text);
     }
+    let mut marks = Vec::new();
     if let Some((value, name)) = &strip.mark
         && let Some(at) = y.place(*value).filter(|at| (top - 0.5..=bottom + 0.5).contains(at))
     {
@@ -101,7 +108,10 @@ fn draw(canvas: &mut Canvas, strip: &Strip, x: &Scale, above: f64) {
         canvas.line((LEFT, at), (right, at), look);
         // Under the line where there is no room above it.
         let y = if at - top < 14.0 { at + 9.0 } else { at - 7.0 };
-        canvas.text(right - 4.0, y, Anchor::End, "fill=\"var(--bad, #b3261e)\"", name);
+        // On a ground of its own: lines may be behind it.
+        let look = "fill=\"var(--bad, #b3261e)\" stroke=\"var(--bg, #fff)\" stroke-width=\"4\" \
+                    paint-order=\"stroke\"";
+        marks.push((right - 4.0, y, look, name.clone()));
     }
     for trace in &strip.traces {
         let dash =
@@ -126,19 +136,23 @@ fn draw(canvas: &mut Canvas, strip: &Strip, x: &Scale, above: f64) {
             }
         }
     }
+    for (x, y, look, name) in marks {
+        canvas.text(x, y, Anchor::End, look, &name);
+    }
 }
 
 /// Names of the lines, at the right end of the strip's head.
 fn legend(canvas: &mut Canvas, strip: &Strip, y: f64) {
-    let mut right = WIDTH - RIGHT;
-    for trace in strip.traces.iter().rev().filter(|trace| !trace.name.is_empty()) {
-        canvas.text(right, y, Anchor::End, SOFT, &trace.name);
-        // Names in small letters are narrower than texts are in general.
-        right -= 0.88 * width_of(&trace.name) + 6.0;
+    const SAMPLE: f64 = 20.0;
+    let named = || strip.traces.iter().filter(|trace| !trace.name.is_empty());
+    let width = |trace: &Trace| SAMPLE + 6.0 + width_of(&trace.name) + 14.0;
+    let mut x = WIDTH - RIGHT + 14.0 - named().map(width).sum::<f64>();
+    for trace in named() {
         let dash = if trace.dashed { "stroke-dasharray=\"5 3\"" } else { "" };
         let look = format!("stroke=\"{}\" stroke-width=\"2\" {dash}", color(trace.color));
-        canvas.line((right - 20.0, y), (right, y), &look);
-        right -= 38.0;
+        canvas.line((x, y), (x + SAMPLE, y), &look);
+        canvas.text(x + SAMPLE + 6.0, y, Anchor::Start, SOFT, &trace.name);
+        x += width(trace);
     }
 }
 

@@ -185,7 +185,11 @@ pub(super) fn part(part: Part, output: &Output) -> anyhow::Result<Status> {
 fn text(answer: &Answer) -> String {
     let Answer { run, played, report, .. } = answer;
     let clock = if played.time == Time::Real { "by the clock" } else { "of simulated time" };
-    let mut text = format!("{:.1} s {clock}: {} attempts done\n", played.seconds, played.success);
+    let done = match played.success.n {
+        0 => "no attempt came to its end".to_owned(),
+        _ => format!("{} attempts done", played.success),
+    };
+    let mut text = format!("{:.1} s {clock}: {done}\n", played.seconds);
     for attempt in &played.attempts {
         let how =
             attempt.end.map_or("cut off", |end| if end.success { "done" } else { "not done" });
