@@ -12,13 +12,13 @@ use std::process::{Child, Command, Stdio};
 use cpu_time::ThreadTime;
 use nn::train::{Room, Tape};
 use nn::{Attended, Cpu, Precision, threads};
+use robot::bench::time_shape;
+use robot::model::PolicyConfig;
 use robot::model::network::{Fast, Maker, Memory};
 use robot::model::tensors::{Weights, s1};
-use robot::model::{Normalisation, Policy, PolicyConfig, S1};
 
-/// Frames and ticks that are timed, after some that are not.
+/// Frames that are timed, and five times as many ticks, after some that are not.
 const FRAMES: usize = 60;
-const TICKS: usize = 300;
 
 /// Forwards of each side in a comparison.
 const ROUNDS: usize = 30;
@@ -59,40 +59,21 @@ fn time(mut work: impl FnMut()) -> f64 {
 }
 
 fn loops(name: &str) {
-    let config = PolicyConfig::shipped(name).expect("shipped");
-    let policy = Policy::drawn(config.clone(), Normalisation::unit(&config), 1).expect("a policy");
-    let pictures: Vec<Vec<u8>> =
-        config.cameras.iter().map(|camera| vec![90; camera.bytes()]).collect();
-    let pictures: Vec<&[u8]> = pictures.iter().map(Vec::as_slice).collect();
-    let latent = vec![0.5; config.latent];
-    let mut state = vec![0.1; config.state];
-    for wrist in [0, 10] {
-        state[wrist + 3..wrist + 9].copy_from_slice(&[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
-    }
-    let mut chunk = vec![0.0; config.chunk_ticks() * config.action];
     for precision in PRECISIONS {
-        let mut s1: S1 = policy.s1(precision);
-        let mut frames = Vec::new();
-        let mut longest = Vec::new();
-        for frame in 0..5 + FRAMES {
-            s1.begin(&pictures, &latent).expect("begun");
-            let slices: Vec<f64> = (0..s1.n_slices()).map(|_| time(|| _ = s1.advance())).collect();
-            if frame >= 5 {
-                frames.push(slices.iter().sum());
-                longest.push(slices.into_iter().fold(0.0, f64::max));
-            }
-        }
-        let mut act = || time(|| s1.act(&state, &latent, &mut chunk).expect("a chunk"));
-        (0..20).for_each(|_| _ = act());
-        let mut ticks: Vec<f64> = (0..TICKS).map(|_| act()).collect();
-        let (frame, frame99) = (quantile(&mut frames, 0.5), quantile(&mut frames, 0.99));
-        let slice = quantile(&mut longest, 0.5);
-        let (tick, tick99) = (quantile(&mut ticks, 0.5), quantile(&mut ticks, 0.99));
+        let times = time_shape(name, precision, FRAMES).expect("a shape");
+        let (frame, tick) = (&times.frame_millis, &times.tick_millis);
         print(format_args!(
-            "{name:6} {:4}  frame {frame:7.3} ms (p99 {frame99:7.3}, longest slice {slice:.3}, n = {FRAMES})  \
-             tick {tick:7.3} ms (p99 {tick99:7.3}, n = {TICKS})  {:.1} MB a tick, one thread",
+            "{name:6} {:4}  frame {:7.3} ms (p99 {:7.3}, longest slice {:.3}, n = {})  tick {:7.3} ms \
+             (p99 {:7.3}, n = {})  {:.1} MB a tick, one thread",
             precision.name(),
-            s1.tick_bytes() as f64 / 1e6,
+            frame.p50,
+            frame.p99,
+            times.slice_millis.p50,
+            frame.n,
+            tick.p50,
+            tick.p99,
+            tick.n,
+            times.tick_bytes as f64 / 1e6,
         ));
     }
 }

@@ -22,6 +22,7 @@ pub use supervisor::{Happening, Part, Patience, Supervisor, What};
 pub use wires::{Role, Shape, Wires};
 pub use world::{WorldCounts, WorldLinks, WorldSide, run_world};
 
+use crate::fast::Published;
 use crate::interface::STATE;
 use crate::limits::{Limits, Targets};
 
@@ -44,6 +45,12 @@ pub trait World {
     /// Takes up what a world before this one left: the last state that was observed of a robot.
     fn resume(&mut self, robot: usize, state: &[f32; STATE]) {
         let _ = (robot, state);
+    }
+
+    /// Before each step, for those who look on: the time in nanoseconds, and what a robot's S1 said last
+    /// about this episode; none before it said anything.
+    fn hear(&mut self, now: u64, robot: usize, said: Option<&Published>) {
+        let _ = (now, robot, said);
     }
 
     /// Goes on by a tick, with these targets for each robot. They are inside all limits.

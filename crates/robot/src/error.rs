@@ -34,6 +34,22 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// A record of an attempt that is broken.
+    #[error("failed to read `{}`: {what}", path.display())]
+    Record {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// A process of a deployment that does not come up.
+    #[error("failed to run {role}: {reason}")]
+    Process {
+        /// Which.
+        role: String,
+        /// Why not.
+        reason: String,
+    },
     /// Shared memory that is not what it should be.
     #[error("failed to use shared memory: {reason}")]
     Exchange {
@@ -81,6 +97,9 @@ pub enum Error {
     /// A file of weights that cannot be read or written.
     #[error(transparent)]
     Weights(#[from] nn::Error),
+    /// A run that cannot be read or written.
+    #[error(transparent)]
+    Run(#[from] runs::Error),
 }
 
 impl Error {

@@ -189,6 +189,8 @@ pub struct Fast<P, C> {
     state: [f32; STATE],
     /// Who published it and in which episode; nothing before the first.
     begun: Option<(u32, u32)>,
+    /// Latents of what was observed before this are about another world or episode.
+    fresh_from: u64,
     tick: u64,
     due: u64,
     next_ask: u64,
@@ -224,6 +226,7 @@ impl<P: Policy, C: Clock> Fast<P, C> {
             chunk: vec![[0.0; ACTION]; config.chunks.length],
             state: [0.0; STATE],
             begun: None,
+            fresh_from: 0,
             tick: 0,
             due: clock.now() + config.period_nanos,
             next_ask: 0,
@@ -240,9 +243,14 @@ impl<P: Policy, C: Clock> Fast<P, C> {
         Ok((fast, Traces { events: events_out, ticks: ticks_out }))
     }
 
+    /// The next tick is a period from now: nothing was missed before a loop begins.
+    pub fn set_out(&mut self) {
+        self.due = self.clock.now() + self.config.period_nanos;
+    }
+
     /// Ticks until `stop` is set.
     pub fn run(&mut self, stop: &AtomicBool) {
-        self.due = self.clock.now() + self.config.period_nanos;
+        self.set_out();
         while !stop.load(Ordering::Relaxed) {
             self.tick();
         }
@@ -257,7 +265,7 @@ impl<P: Policy, C: Clock> Fast<P, C> {
         let age = |header: Option<&Header>| {
             header.map(|header| woke.saturating_sub(header.stamp.observed_at))
         };
-        let latent_age = age(self.links.latent.header());
+        let latent_age = age(self.latent());
         let world_age = age(self.links.state.header()).filter(|_| self.begun.is_some());
         let action = self.ask();
         let usable = action.as_ref().map(Limiter::can_use);
@@ -278,7 +286,7 @@ impl<P: Policy, C: Clock> Fast<P, C> {
             let (targets, verdict) = self.limiter.step(action.as_ref(), pace);
             self.summary.n_refused += u64::from(verdict == Verdict::Refused);
             let observed = self.links.state.header().map_or(0, |header| header.stamp.observed_at);
-            let prompt = self.links.latent.header().map_or(0, |header| header.stamp.prompt);
+            let prompt = self.latent().map_or(0, |header| header.stamp.prompt);
             let published = Published {
                 targets,
                 action: action.unwrap_or([0.0; ACTION]),
@@ -307,6 +315,9 @@ impl<P: Policy, C: Clock> Fast<P, C> {
             if self.begun == Some(who) {
                 self.state = *state;
             } else if self.limiter.begin(state) {
+                if self.begun.is_some() {
+                    self.fresh_from = header.stamp.observed_at;
+                }
                 // Another world, or another episode: from where the body is now, at rest.
                 self.state = *state;
                 self.begun = Some(who);
@@ -322,10 +333,16 @@ impl<P: Policy, C: Clock> Fast<P, C> {
         }
     }
 
+    /// The latent to go by, unless it is about another world or episode.
+    fn latent(&self) -> Option<&Header> {
+        let is_fresh = |header: &&Header| header.stamp.observed_at >= self.fresh_from;
+        self.links.latent.header().filter(is_fresh)
+    }
+
     /// The action for this tick, after asking the policy if it is time to.
     fn ask(&mut self) -> Option<Action> {
         let sees = self.begun.is_some() && self.links.frames.header().is_some();
-        if sees && self.links.latent.header().is_some() && self.tick >= self.next_ask {
+        if sees && self.latent().is_some() && self.tick >= self.next_ask {
             let latent = self.links.latent.floats();
             let from = self.policy.act_at(self.tick, &self.state, latent, &mut self.chunk);
             if let Some(from) = from {
@@ -361,7 +378,7 @@ impl<P: Policy, C: Clock> Fast<P, C> {
             work_nanos: now.saturating_sub(woke),
             latent_age,
             world_age,
-            latent: self.links.latent.header().map_or(0, |header| header.sequence),
+            latent: self.latent().map_or(0, |header| header.sequence),
             rung: self.watchdog.rung(),
             n_missed: u32::try_from(steps - 1).unwrap_or(u32::MAX),
             completion,

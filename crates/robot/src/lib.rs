@@ -50,6 +50,11 @@ pub mod watchdog;
 pub mod deploy;
 pub mod twins;
 
+pub mod bench;
+pub mod play;
+pub mod record;
+pub mod report;
+
 pub mod error;
 mod linux;
 

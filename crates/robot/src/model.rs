@@ -15,6 +15,7 @@ mod s2;
 pub mod tensors;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 pub use config::PolicyConfig;
 pub use normal::{Moments, Normalisation};
@@ -25,3 +26,4 @@ pub(crate) use policy::{CONFIG_KEY, RECIPE_KEY, expect_config, from_metadata};
 pub use s1::S1;
 pub(crate) use s2::padded_words;
 pub use s2::{Instruction, Mind, S2};
+pub use weights::shipped;

@@ -5,6 +5,7 @@
 
 mod corrected;
 mod demonstrations;
+mod keep;
 mod live;
 mod rehearse;
 #[cfg(test)]
@@ -12,5 +13,6 @@ mod tests;
 
 pub use corrected::Corrected;
 pub use demonstrations::Demonstrations;
-pub use live::{LiveS1, LiveS2, LiveWorld, limits};
-pub use rehearse::{Delay, Rehearsal, Score, rehearse};
+pub use keep::show_experts;
+pub use live::{LiveS1, LiveS2, LiveWorld, expect_body, limits};
+pub use rehearse::{Delay, Rehearsal, Score, rehearse, rehearse_on_record};

@@ -7,9 +7,11 @@ mod heat;
 mod histogram;
 mod rates;
 mod scale;
+mod strips;
 mod xy;
 
 pub use heat::heat_table;
 pub use histogram::{histogram, n_bins};
 pub use rates::{RateBar, rates};
+pub use strips::{Strip, Trace, strips};
 pub use xy::{Axes, Series, Size, lines, scatter};

@@ -188,12 +188,38 @@ fn known_hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str>
     if let Some(genome::Error::Record { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some("`--on-error skip` leaves malformed records out and says so");
     }
+    if let Some(error) = cause.downcast_ref::<robot::Error>() {
+        return robot_hint(error);
+    }
     if let Some(llm::Error::Config { .. }) = cause.downcast_ref::<llm::Error>() {
         return Some(
             "`tetrad doctor` lists the keys that are set; `tetrad chess run --help` the names",
         );
     }
     None
+}
+
+/// What helps with the errors of `robot`, where they do not say it themselves.
+fn robot_hint(error: &robot::Error) -> Option<&'static str> {
+    match error {
+        robot::Error::File { .. } => Some("check the path, and whether it may be read and written"),
+        robot::Error::Checkpoint { .. } | robot::Error::Weights(_) | robot::Error::Shape { .. } => {
+            Some("`tetrad robot info FILE` says what a policy is; `robot train` writes one")
+        }
+        robot::Error::Record { .. } => {
+            Some("remove the file and render again: the other attempts of the run are whole")
+        }
+        robot::Error::Config { what: "a robot", .. } => {
+            Some("`tetrad robot info FILE` says what a policy is; `robot train` writes one")
+        }
+        robot::Error::Config { what: "a run", .. } => {
+            Some("tasks for one robot can take turns, `handover` can only follow itself")
+        }
+        robot::Error::Process { .. } => Some(
+            "its own message is above; `--simulated-time` plays the same in this process alone",
+        ),
+        _ => None,
+    }
 }
 
 /// The chain of causes as one line, without repeating a cause that its parent already quotes.

@@ -86,6 +86,8 @@ pub fn run_s1<P: Policy>(
         let granted = schedule::apply(&schedule);
         // The receiver waits for exactly this.
         let _ = tell.send(granted.clone());
+        // Locking memory takes longer than a tick.
+        fast.set_out();
         while !wires.is_halted() {
             fast.tick();
             pulse.publish(Stamp::default(), &[], &[]);

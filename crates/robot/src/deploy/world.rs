@@ -5,6 +5,8 @@
 //! and stands. What is passed on to the world is looked at by an auditor that shares no code with the
 //! limiter.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Role, Wires, World};
 use crate::clock::Clock;
 use crate::fast::Published;
@@ -38,7 +40,7 @@ impl WorldLinks {
 }
 
 /// What the world counts about a robot, over its own restarts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorldCounts {
     /// Targets passed on.
     pub n_ticks: u64,
@@ -91,6 +93,8 @@ struct Robot {
     audit: Audit,
     /// The last that S1 wanted, and when it said so.
     wanted: Option<(Targets, u64)>,
+    /// What it said with it, for those who look on.
+    said: Option<Published>,
     /// Since when the robot is where S1 must have seen it to move it.
     begun_at: u64,
     counts: WorldCounts,
@@ -136,6 +140,7 @@ impl<W: World> WorldSide<W> {
                 limiter: Limiter::new(&limits, TICK_NS)?,
                 audit: Audit::new(&limits, TICK_NS),
                 wanted: None,
+                said: None,
                 begun_at: 0,
                 counts,
                 s1_damaged: 0,
@@ -157,7 +162,7 @@ impl<W: World> WorldSide<W> {
             self.world.state(idx, &mut state);
             robot.limiter.begin(&state);
             robot.audit.forget();
-            (robot.wanted, robot.begun_at) = (None, now);
+            (robot.wanted, robot.said, robot.begun_at) = (None, None, now);
         }
     }
 
@@ -167,8 +172,9 @@ impl<W: World> WorldSide<W> {
             self.robots.iter_mut().for_each(|robot| robot.begun_at = now);
         }
         self.follow_episode(now);
-        for (robot, targets) in self.robots.iter_mut().zip(&mut self.targets) {
+        for (idx, (robot, targets)) in self.robots.iter_mut().zip(&mut self.targets).enumerate() {
             *targets = robot.next(now);
+            self.world.hear(now, idx, robot.said.as_ref());
         }
         self.world.step(&self.targets);
         self.follow_episode(now);
@@ -266,6 +272,7 @@ impl Robot {
         if header.stamp.observed_at < self.begun_at {
             return;
         }
+        self.said = Some(published);
         if published.targets.is_finite() {
             self.wanted = Some((published.targets, header.stamp.published_at));
         } else {

@@ -4,14 +4,15 @@ use nn::Precision;
 
 use crate::chunks::Action;
 use crate::deploy::{self, Thinker, View};
-use crate::error::Result;
-use crate::fast;
-use crate::interface::{ACTION, STATE, TICKS_PER_SECOND};
+use crate::error::{Error, Result, expect_length};
+use crate::fast::{self, Published};
+use crate::interface::{ACTION, Camera, STATE, TICKS_PER_SECOND};
 use crate::kinematics::{Chain, Joint, Pose};
 use crate::language;
 use crate::limits::{ArmLimits, Limits, Targets, Workspace};
 use crate::model::{Instruction, Mind, Policy, S1, S2};
 use crate::tasks::{Judge, Setup};
+use crate::watchdog::Rung;
 use crate::world::arm::{Arm, OPENING_VELOCITY};
 use crate::world::body::{cameras, home_angles};
 use crate::world::{Joints, Pose3, World, picture_buffers};
@@ -54,6 +55,8 @@ pub struct LiveWorld {
     world: World,
     judge: Judge,
     ticks: u32,
+    /// Whether a robot has set out: an attempt's time begins there.
+    has_begun: bool,
     limits: Limits,
     pictures: [Vec<u8>; 3],
     outcomes: Vec<crate::collect::Outcome>,
@@ -79,6 +82,7 @@ impl LiveWorld {
             world,
             judge: Judge::default(),
             ticks: 0,
+            has_begun: false,
             limits: limits(),
             pictures: picture_buffers(),
             outcomes: Vec::new(),
@@ -102,7 +106,7 @@ impl LiveWorld {
         self.at += 1;
         self.world = self.setup().world();
         self.judge = Judge::default();
-        self.ticks = 0;
+        (self.ticks, self.has_begun) = (0, false);
     }
 }
 
@@ -112,7 +116,7 @@ impl deploy::World for LiveWorld {
     }
 
     fn frame_bytes(&self) -> usize {
-        cameras().iter().map(crate::interface::Camera::bytes).sum()
+        cameras().iter().map(Camera::bytes).sum()
     }
 
     fn limits(&self) -> &Limits {
@@ -121,6 +125,10 @@ impl deploy::World for LiveWorld {
 
     fn episode(&self) -> u32 {
         u32::try_from(self.at).unwrap_or(u32::MAX)
+    }
+
+    fn hear(&mut self, _now: u64, _robot: usize, said: Option<&Published>) {
+        self.has_begun |= said.is_some_and(|said| said.rung < Rung::Stop);
     }
 
     fn step(&mut self, targets: &[Targets]) {
@@ -132,6 +140,9 @@ impl deploy::World for LiveWorld {
             })
             .collect();
         self.world.step(&joints);
+        if !self.has_begun {
+            return;
+        }
         self.ticks += 1;
         let setup = &self.setups[self.at % self.setups.len()];
         let success = self.judge.watch(setup, &self.world);
@@ -156,7 +167,29 @@ impl deploy::World for LiveWorld {
     }
 }
 
-/// S1 in the fast loop. A frame is taken in a slice a tick, so that no tick is longer than others by
+/// Holds a policy to the body of this world: its cameras, states and actions.
+///
+/// # Errors
+/// [`Error::Shape`] or [`Error::Config`] where it is for another body.
+pub fn expect_body(policy: &Policy) -> Result<()> {
+    let config = &policy.config;
+    expect_length("the policy's state", config.state, STATE)?;
+    expect_length("the policy's action", config.action, ACTION)?;
+    if config.cameras == cameras() {
+        return Ok(());
+    }
+    let named = |all: &[Camera]| {
+        let camera =
+            |camera: &Camera| format!("{} {} x {}", camera.name, camera.width, camera.height);
+        all.iter().map(camera).collect::<Vec<_>>().join(", ")
+    };
+    let (got, expected) = (named(&config.cameras), named(&cameras()));
+    let reason =
+        format!("policy `{}` has the cameras {got}; this body has {expected}", config.name);
+    Err(Error::config("a robot", reason))
+}
+
+/// S1 in the fast loop. A frame is taken in in a slice a tick, so that no tick is longer than others by
 /// all of it; before the first one is in, and where a value is no number, it gives actions that are not
 /// numbers either, which the limits refuse.
 #[derive(Debug)]
@@ -165,20 +198,27 @@ pub struct LiveS1 {
     latent: Vec<f32>,
     sizes: Vec<usize>,
     actions: Vec<f32>,
+    checkpoint: u64,
+    /// Since the last beginning: whether there is a latent, a frame is being taken in, one was.
     has_latent: bool,
+    is_looking: bool,
+    has_seen: bool,
 }
 
 impl LiveS1 {
-    /// Of a policy.
+    /// Of a policy whose file has this checkpoint number (see [`fast::Policy::checkpoint`]).
     #[must_use]
-    pub fn new(policy: &Policy, precision: Precision) -> LiveS1 {
+    pub fn new(policy: &Policy, precision: Precision, checkpoint: u64) -> LiveS1 {
         let config = &policy.config;
         LiveS1 {
             s1: policy.s1(precision),
             latent: vec![0.0; config.latent],
-            sizes: config.cameras.iter().map(crate::interface::Camera::bytes).collect(),
+            sizes: config.cameras.iter().map(Camera::bytes).collect(),
             actions: vec![0.0; config.chunk_ticks() * config.action],
+            checkpoint,
             has_latent: false,
+            is_looking: false,
+            has_seen: false,
         }
     }
 
@@ -188,7 +228,9 @@ impl LiveS1 {
 
 impl fast::Policy for LiveS1 {
     fn see(&mut self, frames: &[u8], _state: &[f32; STATE]) {
-        if !self.has_latent || self.sizes.iter().sum::<usize>() != frames.len() {
+        // A frame that has begun is finished first: a loop that misses ticks would finish none else.
+        let fits = self.sizes.iter().sum::<usize>() == frames.len();
+        if !self.has_latent || self.is_looking || !fits {
             return;
         }
         // On the stack: the loop does not allocate.
@@ -199,7 +241,7 @@ impl fast::Policy for LiveS1 {
             at += size;
         }
         // A latent that is no number was refused when it came.
-        let _ = self.s1.begin(&pictures[..self.sizes.len()], &self.latent);
+        self.is_looking = self.s1.begin(&pictures[..self.sizes.len()], &self.latent).is_ok();
     }
 
     fn act(&mut self, state: &[f32; STATE], latent: &[f32], chunk: &mut [Action]) {
@@ -207,19 +249,28 @@ impl fast::Policy for LiveS1 {
             self.latent.copy_from_slice(latent);
             self.has_latent = true;
         }
-        self.s1.advance();
-        let acted = self.s1.act(state, &self.latent, &mut self.actions);
+        if self.is_looking && self.s1.advance() {
+            (self.is_looking, self.has_seen) = (false, true);
+        }
+        let acted = self.has_seen && self.s1.act(state, &self.latent, &mut self.actions).is_ok();
         let n = self.actions.len() / ACTION;
         for (idx, action) in chunk.iter_mut().enumerate() {
-            match &acted {
+            if acted {
                 // Past its end a chunk stays where it is.
-                Ok(()) => {
-                    let from = idx.min(n - 1) * ACTION;
-                    action.copy_from_slice(&self.actions[from..from + ACTION]);
-                }
-                Err(_) => action.fill(f32::NAN),
+                let from = idx.min(n - 1) * ACTION;
+                action.copy_from_slice(&self.actions[from..from + ACTION]);
+            } else {
+                action.fill(f32::NAN);
             }
         }
+    }
+
+    fn begin(&mut self) {
+        (self.has_latent, self.is_looking, self.has_seen) = (false, false, false);
+    }
+
+    fn checkpoint(&self) -> u64 {
+        self.checkpoint
     }
 }
 
@@ -229,15 +280,16 @@ pub struct LiveS2 {
     s2: S2,
     sizes: Vec<usize>,
     n_words: usize,
+    checkpoint: u64,
 }
 
 impl LiveS2 {
-    /// Of a policy.
+    /// Of a policy whose file has this checkpoint number.
     #[must_use]
-    pub fn new(policy: &Policy, precision: Precision) -> LiveS2 {
+    pub fn new(policy: &Policy, precision: Precision, checkpoint: u64) -> LiveS2 {
         let config = &policy.config;
-        let sizes = config.cameras.iter().map(crate::interface::Camera::bytes).collect();
-        LiveS2 { s2: policy.s2(precision), sizes, n_words: config.s2.words }
+        let sizes = config.cameras.iter().map(Camera::bytes).collect();
+        LiveS2 { s2: policy.s2(precision), sizes, n_words: config.s2.words, checkpoint }
     }
 
     fn try_think(&mut self, view: &View<'_>, latent: &mut [f32]) -> Result<()> {
@@ -260,5 +312,9 @@ impl Thinker for LiveS2 {
             // S1 goes on with the latent that it has; the watchdog sees that it grows old.
             latent.fill(f32::NAN);
         }
+    }
+
+    fn checkpoint(&self) -> u64 {
+        self.checkpoint
     }
 }

@@ -4,13 +4,18 @@
 //! S1 goes on with the latent that it has. Nothing is timed: the same seed gives the same attempt on any
 //! machine, and a latent can be made as old as one likes.
 
+use std::path::Path;
+
 use nn::Precision;
 
+use super::keep::Keeper;
+use super::live::expect_body;
 use crate::collect::{Outcome, Seen, attempt};
 use crate::error::{Error, Result};
-use crate::interface::{ACTION, TICKS_PER_FRAME};
+use crate::interface::{ACTION, TICKS_PER_FRAME, TICKS_PER_SECOND};
 use crate::language;
 use crate::model::{Instruction, Mind, Policy, S1, S2};
+use crate::record::Actor;
 use crate::tasks::{Setup, Task};
 
 /// How late S2 is, in ticks of the fast loop.
@@ -67,9 +72,7 @@ impl Score {
         let done: Vec<f64> = outcomes
             .iter()
             .filter(|outcome| outcome.success)
-            .map(|outcome| {
-                f64::from(outcome.n_ticks) / f64::from(crate::interface::TICKS_PER_SECOND)
-            })
+            .map(|outcome| f64::from(outcome.n_ticks) / f64::from(TICKS_PER_SECOND))
             .collect();
         let mean_secs = (!done.is_empty()).then(|| done.iter().sum::<f64>() / done.len() as f64);
         Score { task, rate, mean_secs }
@@ -81,10 +84,12 @@ pub(super) struct Pilot {
     s1: S1,
     s2: S2,
     words: Vec<u16>,
-    /// What S1 has now.
-    latent: Option<Vec<f32>>,
+    /// What S1 has now, and the tick of the frame that it is about.
+    latent: Option<(Vec<f32>, u32)>,
     /// What S2 will have thought, and at which tick.
     coming: Option<(u32, Vec<f32>)>,
+    /// The tick of the frame that it is about.
+    looked_at: u32,
     /// When S2 may look again.
     next_look: u32,
     chunk: Vec<f32>,
@@ -101,6 +106,7 @@ impl Pilot {
             words: language::tokens(text, config.s2.words),
             latent: None,
             coming: None,
+            looked_at: 0,
             next_look: 0,
             chunk: vec![0.0; config.chunk_ticks() * config.action],
             chunk_at: None,
@@ -122,14 +128,15 @@ impl Pilot {
             // Before the first thought there is nothing to go on with: it is waited for.
             let thinking = if self.latent.is_none() { 0 } else { how.delay.thinking };
             self.coming = Some((seen.tick + thinking, latent));
+            self.looked_at = seen.tick;
             self.next_look = seen.tick + how.delay.period;
         }
         if let Some((at, _)) = &self.coming
             && *at <= seen.tick
         {
-            self.latent = self.coming.take().map(|(_, latent)| latent);
+            self.latent = self.coming.take().map(|(_, latent)| (latent, self.looked_at));
         }
-        let Some(latent) = &self.latent else { return Ok(None) };
+        let Some((latent, _)) = &self.latent else { return Ok(None) };
         if seen.is_new {
             self.s1.see(&pictures, latent)?;
         }
@@ -144,6 +151,12 @@ impl Pilot {
         let action = <[f32; ACTION]>::try_from(&self.chunk[idx * n..][..n]);
         Ok(action.ok())
     }
+
+    /// Age of the latent in seconds at a tick; not a number where there is none.
+    fn latent_age(&self, tick: u32) -> f32 {
+        let age = |(_, from): &(Vec<f32>, u32)| (tick - from) as f32 / TICKS_PER_SECOND as f32;
+        self.latent.as_ref().map_or(f32::NAN, age)
+    }
 }
 
 /// One attempt of a policy at a setup, every robot with the same weights and its own instruction.
@@ -156,11 +169,34 @@ pub fn rehearse(
     setup: &Setup,
     how: &Rehearsal,
 ) -> Result<Outcome> {
-    if policy.config.action != ACTION {
-        let (got, expected) = (policy.config.action, ACTION);
-        return Err(Error::Shape { what: "the policy's action".to_owned(), got, expected });
-    }
+    go(policy, precision, setup, how, None)
+}
+
+/// The same, on record in a folder under this attempt's number.
+///
+/// # Errors
+/// As [`rehearse`], or when the file system refuses.
+pub fn rehearse_on_record(
+    policy: &Policy,
+    precision: Precision,
+    setup: &Setup,
+    how: &Rehearsal,
+    (folder, attempt): (&Path, usize),
+) -> Result<Outcome> {
+    go(policy, precision, setup, how, Some((folder, attempt)))
+}
+
+fn go(
+    policy: &Policy,
+    precision: Precision,
+    setup: &Setup,
+    how: &Rehearsal,
+    keep: Option<(&Path, usize)>,
+) -> Result<Outcome> {
+    expect_body(policy)?;
     let told = if how.swapped { setup.with_wrong_words() } else { setup.clone() };
+    let begin = |(folder, number)| Keeper::begin(folder, number, &told, Actor::Policy);
+    let mut keeper = keep.map(begin).transpose()?;
     let told = told.instructions;
     let mut pilots: Vec<Pilot> =
         told.iter().map(|text| Pilot::new(policy, precision, text)).collect();
@@ -169,7 +205,8 @@ pub fn rehearse(
         if failure.is_some() {
             return None;
         }
-        match pilots[seen.robot].act(seen, &told[seen.robot], how) {
+        let pilot = &mut pilots[seen.robot];
+        let action = match pilot.act(seen, &told[seen.robot], how) {
             Ok(action) => action,
             // A rotation without direction is the policy's failure, not the machine's.
             Err(Error::NotFinite { .. }) => None,
@@ -177,7 +214,19 @@ pub fn rehearse(
                 failure = Some(error);
                 None
             }
+        };
+        if let Some(keeper) = &mut keeper {
+            let at = (seen.tick, seen.robot);
+            let pictures = seen.is_new.then_some(seen.pictures);
+            let age = pilot.latent_age(seen.tick);
+            let kept = keeper.tick(at, seen.world, seen.state, pictures, action.as_ref(), age);
+            failure = kept.err().or(failure.take());
         }
+        action
     });
-    failure.map_or(Ok(outcome), Err)
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    keeper.map_or(Ok(()), |keeper| keeper.end(outcome))?;
+    Ok(outcome)
 }

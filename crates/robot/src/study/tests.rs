@@ -95,8 +95,8 @@ fn world_and_networks_go_through_the_loops_of_the_runtime() {
     let normal: Normalisation = measure(&demonstrations, &tiny(), 1).expect("measured");
     let policy = Policy::drawn(tiny(), normal, 1).expect("a policy");
     let world = LiveWorld::new(vec![Setup::new(Task::OpenDrawer, 3, Variation::HELD_OUT)]);
-    let s1 = LiveS1::new(&policy, nn::Precision::F32);
-    let s2 = LiveS2::new(&policy, nn::Precision::F32);
+    let s1 = LiveS1::new(&policy, nn::Precision::F32, 0);
+    let s2 = LiveS2::new(&policy, nn::Precision::F32, 0);
     let config = LockstepConfig {
         fast: FastConfig::DEFAULT,
         latent_width: policy.config.latent,

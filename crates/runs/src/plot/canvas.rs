@@ -159,6 +159,11 @@ impl Canvas {
         let _ = write!(self.svg, "<g>{}", tooltip(tip));
     }
 
+    /// Begins elements of a group with these attributes.
+    pub(super) fn begin(&mut self, attributes: &str) {
+        let _ = write!(self.svg, "<g {attributes}>");
+    }
+
     pub(super) fn ungroup(&mut self) {
         self.svg.push_str("</g>");
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::genome::Precision;
+
 /// `tetrad robot`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Robot {
@@ -13,6 +15,21 @@ pub(crate) enum Robot {
     Train(Train),
     /// Let a policy attempt tasks in scenes it has never seen, and count.
     Eval(Eval),
+    /// Let a policy act: world, S2 and an S1 for each robot as processes, 200 ticks a second.
+    Run(Run),
+    /// Write the pages of a run: what was seen, asked for and reached, tick by tick.
+    Replay {
+        /// Run id, a prefix of it, or a path.
+        run: String,
+        /// Open the report in a browser.
+        #[arg(long)]
+        open: bool,
+    },
+    /// Measure this machine: ticks while every processor is busy, and the times of S1 and S2.
+    Bench(Bench),
+    /// A process of `run`, or of `bench`.
+    #[command(hide = true, subcommand)]
+    Part(Part),
     /// Say what a policy is: shape, parameters, what it was trained with.
     Info {
         /// A policy's safetensors, or the name of a shape: tiny, small, medium, helix.
@@ -73,6 +90,82 @@ pub(crate) struct Train {
     pub(crate) threads: Option<usize>,
 }
 
+/// `tetrad robot run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The policy's safetensors (default: the one that comes with the program).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// A task; repeat for several, which take turns. `handover` has two robots.
+    #[arg(long = "task", value_name = "TASK", default_value = "pick-place")]
+    pub(crate) tasks: Vec<String>,
+    /// The first scene's seed.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) seed: u64,
+    /// For how long, from the moment all processes live.
+    #[arg(long, default_value_t = 30, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) seconds: u32,
+    /// How weights are kept.
+    #[arg(long, value_enum, default_value = "f32")]
+    pub(crate) precision: Precision,
+    /// Which scenes.
+    #[arg(long, value_enum, default_value = "held-out")]
+    pub(crate) scenes: Scenes,
+    /// In one process on a simulated clock: for machines that are too slow. S1 takes no time then.
+    #[arg(long)]
+    pub(crate) simulated_time: bool,
+    /// Open the report in a browser afterwards.
+    #[arg(long)]
+    pub(crate) open: bool,
+}
+
+/// `tetrad robot bench`.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Seconds of ticks for each scheduling class.
+    #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) seconds: u64,
+    /// Work of a tick, in microseconds.
+    #[arg(long, default_value_t = 3500, value_name = "US", value_parser = clap::value_parser!(u64).range(0..=4900))]
+    pub(crate) work_micros: u64,
+    /// Shape of the policy whose S1 and S2 are timed: tiny, small, medium, helix.
+    #[arg(long, default_value = "tiny")]
+    pub(crate) shape: String,
+    /// How its weights are kept.
+    #[arg(long, value_enum, default_value = "f32")]
+    pub(crate) precision: Precision,
+    /// Frames and thoughts that are timed.
+    #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) frames: u32,
+}
+
+/// What a process that this program starts of itself does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Part {
+    /// The world.
+    World {
+        /// The plan.
+        plan: PathBuf,
+    },
+    /// S2 of all robots.
+    S2 {
+        /// The plan.
+        plan: PathBuf,
+    },
+    /// S1 of a robot.
+    S1 {
+        /// Which, from 0.
+        robot: usize,
+        /// The plan.
+        plan: PathBuf,
+    },
+    /// Ticks to be measured; answers in JSON.
+    Ticks {
+        /// What to measure, in JSON.
+        task: String,
+    },
+}
+
 /// From which scenes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scenes {
@@ -111,6 +204,9 @@ pub(crate) struct Eval {
     /// Give instructions that name another object and place: what succeeds then does not read.
     #[arg(long)]
     pub(crate) swapped: bool,
+    /// Keep the first N attempts at each task on record, for `replay`.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) record: u64,
     /// Weights and inputs of S1 and S2 as bytes.
     #[arg(long)]
     pub(crate) int8: bool,

@@ -28,6 +28,7 @@ fn render(run: &Run) -> anyhow::Result<PathBuf> {
     match run.manifest().noun.as_str() {
         "chess" => crate::commands::chess::write_report(run),
         "kernels" => crate::commands::kernels_search::write_report(run),
+        "robot" => crate::commands::robot_replay::write_report(run),
         _ if run.report_path().exists() => Ok(run.report_path()),
         other => Err(exit::usage(
             format!("failed to render a report of `{}`: `{other}` runs have none", run.id()),

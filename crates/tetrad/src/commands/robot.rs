@@ -13,7 +13,7 @@ use runs::Store;
 use serde::Serialize;
 
 use super::genome::interrupted;
-use super::robot_eval;
+use super::{robot_bench, robot_eval, robot_replay, robot_run};
 use crate::args::robot::{Collect, Robot, Train};
 use crate::exit::{Status, usage};
 use crate::output::Output;
@@ -30,6 +30,10 @@ pub(crate) fn run(
             None => train(&flags, output),
         },
         Robot::Eval(flags) => robot_eval::run(&flags, &store()?, output),
+        Robot::Run(flags) => robot_run::run(&flags, &store()?, output),
+        Robot::Replay { run, open } => robot_replay::run(&run, open, &store()?, output),
+        Robot::Bench(flags) => robot_bench::run(&flags, output),
+        Robot::Part(part) => robot_run::part(part, output),
         Robot::Info { policy } => info(&policy, output),
     }
 }

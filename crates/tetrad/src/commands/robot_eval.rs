@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nn::Precision;
 use robot::interface::TICK_NS;
 use robot::model::Policy;
-use robot::study::{Delay, Rehearsal, Score, rehearse};
+use robot::study::{Delay, Rehearsal, Score, expect_body, rehearse, rehearse_on_record};
 use robot::tasks::{Setup, Task, Variation};
 use runs::Store;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,13 @@ struct Settings {
     variation: Variation,
     how: Rehearsal,
     int8: bool,
+    /// Attempts at each task that are kept on record.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    record: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// One attempt.
@@ -46,15 +53,24 @@ struct Answer {
     run: String,
     settings: Settings,
     scores: Vec<Score>,
+    /// With links to the attempts on record, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<PathBuf>,
+}
+
+/// What scenes are drawn from.
+pub(super) fn variation(scenes: Scenes) -> Variation {
+    match scenes {
+        Scenes::HeldOut => Variation::HELD_OUT,
+        Scenes::Novel => Variation::NOVEL,
+        Scenes::Train => Variation::TRAIN,
+    }
 }
 
 pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Result<Status> {
     let policy = Policy::load(&flags.policy)?;
-    let variation = match flags.scenes {
-        Scenes::HeldOut => Variation::HELD_OUT,
-        Scenes::Novel => Variation::NOVEL,
-        Scenes::Train => Variation::TRAIN,
-    };
+    expect_body(&policy)?;
+    let variation = variation(flags.scenes);
     let tick_millis = (TICK_NS / 1_000_000) as u32;
     let thinking = flags.thinking.div_ceil(tick_millis);
     let delay = Delay { thinking, period: Delay::DEPLOYED.period };
@@ -67,6 +83,7 @@ pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Resul
         variation,
         how: Rehearsal { delay, act_every: flags.act_every.max(1), swapped: flags.swapped },
         int8: flags.int8,
+        record: flags.record,
     };
     let (mut run, _) = store.resume_or_create("robot", "eval", &settings, settings.seed)?;
     let log = run.path().join("events.jsonl");
@@ -78,6 +95,10 @@ pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Resul
         .flat_map(|&task| (0..settings.attempts).map(move |idx| (task, settings.seed + idx)))
         .filter(|(task, seed)| !rows.iter().any(|row| (row.task, row.seed) == (*task, *seed)))
         .collect();
+    let records = run.path().join(robot::play::RECORDS);
+    if settings.record > 0 {
+        std::fs::create_dir_all(&records)?;
+    }
     let stop = interrupted();
     let bar = bar(missing.len() as u64, "attempts", output);
     let precision = if flags.int8 { Precision::Int8 } else { Precision::F32 };
@@ -90,8 +111,14 @@ pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Resul
             }
             let setup = Setup::new(task, seed, variation);
             // Each attempt on one thread of its own.
-            let outcome =
-                nn::threads::alone(|| rehearse(&policy, precision, &setup, &settings.how));
+            let kept = on_record(&settings, task, seed);
+            let outcome = nn::threads::alone(|| match kept {
+                Some(number) => {
+                    let to = (records.as_path(), number);
+                    rehearse_on_record(&policy, precision, &setup, &settings.how, to)
+                }
+                None => rehearse(&policy, precision, &setup, &settings.how),
+            });
             let mut new = new.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let row = outcome.map_err(anyhow::Error::from).and_then(|outcome| {
                 let row = Row { task, seed, success: outcome.success, n_ticks: outcome.n_ticks };
@@ -129,11 +156,21 @@ pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Resul
     };
     let scores: Vec<Score> = settings.tasks.iter().map(|&task| score(task)).collect();
     let whole = rows.len() as u64 == settings.attempts * settings.tasks.len() as u64;
-    let answer = Answer { run: run.id().to_owned(), settings, scores };
+    let mut answer = Answer { run: run.id().to_owned(), settings, scores, report: None };
     run.write_summary(&answer)?;
     run.finish(if whole { runs::Status::Done } else { runs::Status::Interrupted })?;
+    if answer.settings.record > 0 {
+        answer.report = Some(robot::report::write(&run)?.report);
+    }
     output.answer("tetrad.robot.eval", &answer, || text(&answer))?;
     Ok(if whole { Status::Ok } else { Status::Interrupted })
+}
+
+/// The number of an attempt that is kept on record.
+fn on_record(settings: &Settings, task: Task, seed: u64) -> Option<usize> {
+    let idx = (seed - settings.seed).min(settings.record);
+    let task = settings.tasks.iter().position(|known| *known == task)?;
+    (idx < settings.record).then_some(task * settings.record as usize + idx as usize)
 }
 
 fn text(answer: &Answer) -> String {
@@ -148,5 +185,7 @@ fn text(answer: &Answer) -> String {
         format!("{:<14} {share:5.1} %{interval}, {hits} of {n}{secs}\n", score.task.name())
     };
     let rows: String = answer.scores.iter().map(line).collect();
-    format!("{rows}seeds from {seed}; run {}\n", answer.run)
+    let report = answer.report.as_ref();
+    let report = report.map_or(String::new(), |path| format!("report {}\n", path.display()));
+    format!("{rows}seeds from {seed}; run {}\n{report}", answer.run)
 }

@@ -3,11 +3,12 @@
 //! Chess: every scripted player that this machine can play, one game each, stored as ordinary runs,
 //! and each verdict held against what its player is known to do. Kernels: a task converted, searched
 //! for a while, and cheats that have to be caught. Genome: phage lambda under the model
-//! that comes with the program.
+//! that comes with the program. Robot: the policy that comes with it, in processes and in simulated time.
 
 mod genome;
 mod kernels;
 mod page;
+mod robot;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -44,6 +45,7 @@ struct Answer {
     false_alarms: runs::stats::Rate,
     kernels: Option<kernels::Part>,
     genome: Option<genome::Part>,
+    robot: Option<robot::Part>,
 }
 
 /// One game and whether its verdict is right.
@@ -84,6 +86,7 @@ pub(crate) fn run(
         false_alarms: runs::stats::Rate::default(),
         kernels: None,
         genome: None,
+        robot: None,
     };
     let twins = chess_run::Models::new(None, None)?;
     let mut run_ids = Vec::new();
@@ -113,6 +116,8 @@ pub(crate) fn run(
         run.finish(runs::Status::Interrupted)?;
         return Ok(Status::Interrupted);
     }
+    let folder = run.path().join("robot");
+    answer.robot = Some(robot::run(store, &folder, run.id(), arguments.seed, output)?);
     let is_right = |game: &Shown| game.wrong.is_empty();
     answer.right = runs::stats::Rate::of(answer.games.iter().map(is_right));
     let honest = || answer.games.iter().filter(|game| game.honest);
@@ -240,6 +245,7 @@ fn text(answer: &Answer) -> String {
     ));
     text.extend(answer.kernels.iter().map(kernels::Part::text));
     text.extend(answer.genome.iter().map(genome::Part::text));
+    text.extend(answer.robot.iter().map(robot::Part::text));
     text.push_str(&format!("report {}\n", answer.report.display()));
     text
 }

@@ -70,6 +70,9 @@ pub(super) fn render(answer: &Answer, manifest: &Manifest, run_ids: &[String]) -
     if let Some(part) = &answer.genome {
         part.render(&mut page);
     }
+    if let Some(part) = &answer.robot {
+        part.render(&mut page);
+    }
     page.footer(
         "Rates carry 95 % Wilson intervals over one game a player; they are about these players, not \
          about all cheats. Skipped players need a program or a script language that this machine or \
