@@ -71,6 +71,10 @@ static inline vf v_log1p(vf x) {
     vf c = (x - (u - 1.0f)) * v_inverse(u);
     return v_pick(c == c, y + c, y);
 }
+/* Exactly 1 beyond an end: gates take 1 from it and multiply what is left with something large. */
+static inline vf v_ends(vf y, float end, vf x) {
+    return v_pick(x > end, v_all(1.0f), v_pick(x < -end, v_all(-1.0f), y));
+}
 static inline vf v_tanh(vf x) {
     /* 1.4e-8 */
     vf c = v_between(-8.6f, x, 8.6f);
@@ -85,7 +89,7 @@ static inline vf v_tanh(vf x) {
     q = q * s + 2.599398379e-02f;
     q = q * s + 4.674021557e-01f;
     q = q * s + 1.0f;
-    return c * p * v_inverse(q);
+    return v_ends(c * p * v_inverse(q), 8.6f, x);
 }
 static inline vf v_sigmoid(vf x) {
     return v_inverse(v_grown(v_between(-87.0f, 0.0f - x, 87.0f)) + 1.0f);
@@ -106,7 +110,7 @@ static inline vf v_erf(vf x) {
     q = q * s + 1.149844250e-01f;
     q = q * s + 5.104803863e-01f;
     q = q * s + 1.0f;
-    return c * p * v_inverse(q);
+    return v_ends(c * p * v_inverse(q), 3.92f, x);
 }
 static inline vf v_sign(vf x) {
     return v_pick(x > 0.0f, v_all(1.0f), v_pick(x < 0.0f, v_all(-1.0f), x * 0.0f));

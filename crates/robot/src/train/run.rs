@@ -9,19 +9,21 @@ use std::time::{Duration, Instant};
 
 use super::{Episodes, Recipe, Stepped, Trainer, measure};
 use crate::error::Result;
-use crate::model::PolicyConfig;
+use crate::model::{Policy, PolicyConfig};
 
 /// Time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
 
-/// Trains until the recipe's last step, or until `stop` rises, and tells of every step.
+/// Trains until the recipe's last step, or until `stop` rises, and tells of every step. A run that is new
+/// begins with the weights of `from`, where there is such a policy.
 ///
 /// # Errors
-/// If the folder holds a run of another shape or recipe or cannot be written, the data do not fit, or
+/// If `from` has another shape, the folder holds a run of another shape or recipe or cannot be written, the data do not fit, or
 /// training gives no numbers; what the last checkpoint holds stays.
 pub fn run(
     config: &PolicyConfig,
     recipe: Recipe,
+    from: Option<Policy>,
     episodes: &dyn Episodes,
     folder: &Path,
     stop: &AtomicBool,
@@ -36,6 +38,8 @@ pub fn run(
     let checkpoint = folder.join("checkpoint.safetensors");
     let mut trainer = if checkpoint.exists() {
         Trainer::resume(config, recipe, &checkpoint)?
+    } else if let Some(from) = from {
+        Trainer::going_on(config, from, recipe)?
     } else {
         let normal = measure(episodes, config, recipe.seed)?;
         Trainer::new(config.clone(), normal, recipe)?

@@ -98,6 +98,20 @@ fn a_run_that_was_interrupted_goes_on_to_the_same_bits() {
 }
 
 #[test]
+fn a_run_begins_with_the_weights_that_it_is_given() {
+    let data = Twin::new(50);
+    let mut first = trainer(3, &data);
+    (0..3).for_each(|_| _ = first.learn(&data).expect("a step"));
+    let from = first.policy().clone();
+    let again = Trainer::going_on(&config(), from.clone(), recipe(5)).expect("a trainer");
+    assert_eq!(again.step(), 0);
+    assert!(again.policy().weights.parameters == first.policy().weights.parameters);
+    let tiny = PolicyConfig::shipped("tiny").expect("shipped");
+    let error = Trainer::going_on(&tiny, from, recipe(5)).expect_err("another shape");
+    assert!(error.to_string().contains("`twin` where `tiny`"), "{error}");
+}
+
+#[test]
 fn ages_are_drawn_as_often_as_their_weights_say() {
     let ages = Ages::new(vec![(10, 1.0), (20, 0.0), (30, 3.0)]).expect("weights");
     assert_eq!([0.0, 0.2, 0.3, 0.999].map(|share| ages.at(share)), [10, 10, 30, 30]);
@@ -134,11 +148,11 @@ fn a_run_stops_when_told_to_and_goes_on_in_its_folder() {
         steps.push(stepped.step);
         stop.store(stepped.step == 2, Ordering::Relaxed);
     };
-    let first = run(&config(), recipe(4), &data, folder.path(), &stop, &mut tell);
+    let first = run(&config(), recipe(4), None, &data, folder.path(), &stop, &mut tell);
     assert!(first.expect("a run").step() == 2);
     stop.store(false, Ordering::Relaxed);
     let mut tell = |stepped: &super::Stepped| steps.push(stepped.step);
-    let second = run(&config(), recipe(4), &data, folder.path(), &stop, &mut tell);
+    let second = run(&config(), recipe(4), None, &data, folder.path(), &stop, &mut tell);
     let second = second.expect("a run");
     assert_eq!(steps, [1, 2, 3, 4]);
     let mut whole = trainer(4, &data);

@@ -95,6 +95,21 @@ impl Trainer {
         Ok(Trainer { policy, recipe, adam, cpu: Cpu::best(), rooms: Vec::new() })
     }
 
+    /// Before the first step, with the weights and the normalisation of a policy that is there.
+    ///
+    /// # Errors
+    /// If it is of another shape, or the recipe is of no use.
+    pub fn going_on(config: &PolicyConfig, from: Policy, recipe: Recipe) -> Result<Trainer> {
+        if from.config != *config {
+            let (got, want) = (&from.config.name, &config.name);
+            let reason = format!("a policy `{got}` where `{want}` is trained: shapes differ");
+            return Err(Error::config("first weights", reason));
+        }
+        let mut trainer = Trainer::new(from.config.clone(), from.normalisation.clone(), recipe)?;
+        trainer.policy.weights = from.weights;
+        Ok(trainer)
+    }
+
     /// The policy as it is.
     #[must_use]
     pub fn policy(&self) -> &Policy {

@@ -73,6 +73,9 @@ pub(crate) struct Train {
     /// Folder of the run. The same command goes on where it stopped, to the bit.
     #[arg(long, value_name = "DIR")]
     pub(crate) to: PathBuf,
+    /// A policy whose weights a new run begins with.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
     /// Shape of the policy: tiny, small, medium.
     #[arg(long, default_value = "tiny")]
     pub(crate) shape: String,

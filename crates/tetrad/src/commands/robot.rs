@@ -174,7 +174,8 @@ fn train(flags: &Train, output: &Output) -> anyhow::Result<Status> {
     };
     let (steps, seed) = (recipe.steps, recipe.seed);
     let stop = interrupted();
-    let trainer = robot::train::run(&config, recipe, &demonstrations, &flags.to, &stop, &mut tell)?;
+    let from = flags.from.as_ref().map(|path| Policy::load(path)).transpose()?;
+    let trainer = robot::train::run(&config, recipe, from, &demonstrations, &flags.to, &stop, &mut tell)?;
     bar.finish_and_clear();
     let last = last.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let answer = Trained {
