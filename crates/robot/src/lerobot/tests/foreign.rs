@@ -105,11 +105,11 @@ impl Foreign {
             "video_path": "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4",
             "features": features
         });
-        let frames = |_: ()| (0..rows.len()).map(|row| ppm(&pixels(row, 9), SIZE)).collect();
         Foreign {
             lengths: lengths.iter().map(|length| *length as i64).collect(),
             starts,
-            frames: with_video.then(|| frames(())),
+            frames: with_video
+                .then(|| (0..rows.len()).map(|row| ppm(&pixels(row, 9), SIZE)).collect()),
             info,
             tasks: vec![(0, "put the red cube in the bin".into()), (1, "open the drawer".into())],
             state_width: 3,
