@@ -1,6 +1,6 @@
 """What lerobot itself reads of a dataset, as bytes: `lerobot_read.py DATASET OUT`.
 
-For every row, in order: state, action, states of all ticks, actions of all ticks (f32), number of ticks,
+For every row, in order: state, action, states of all ticks, actions and marks of all ticks (f32), number of ticks,
 frame, episode, index (i64), time (f64), then the pictures of all cameras as `[H, W, 3]` bytes. Instructions
 go to `OUT.tasks`, one a line.
 """
@@ -26,7 +26,7 @@ for episode in range(dataset.num_episodes):
 
 with open(out, "wb") as file, open(out + ".tasks", "w") as tasks:
     for row in dataset:
-        for key in ["observation.state", "action", "tetrad.ticks.state", "tetrad.ticks.action"]:
+        for key in ["observation.state", "action", "tetrad.ticks.state", "tetrad.ticks.action", "tetrad.ticks.marks"]:
             file.write(row[key].numpy().astype("<f4").tobytes())
         for key in ["tetrad.ticks.n", "frame_index", "episode_index", "index"]:
             file.write(np.array(row[key].item(), "<i8").tobytes())

@@ -6,8 +6,9 @@
 //! **Time.** Ours is ticks of 5 ms with a picture every sixth; a dataset has rows at `fps`, each with a
 //! picture of every camera. An export has a row for every picture, so `fps` is 200 / 6; `observation.state`
 //! and `action` are those of the picture's tick, and the five ticks after it would be lost. They go
-//! beside, into `tetrad.ticks.state` and `tetrad.ticks.action` (six rows one after another; the last one
-//! of an episode is repeated), with `tetrad.ticks.n`, how many of the six there were. Policies of
+//! beside, into `tetrad.ticks.state` and `tetrad.ticks.action` (six one after another; the last one of an
+//! episode is repeated), with `tetrad.ticks.n`, how many of the six there were, and
+//! `tetrad.ticks.marks`, what a simulated world tells training alone. Policies of
 //! `lerobot` leave these out, for their names begin with neither `observation` nor `action`. Pictures are
 //! PNG in the rows, so nothing is lost of them.
 //!
@@ -43,6 +44,8 @@ use crate::error::Error;
 const TICKS_STATE: &str = "tetrad.ticks.state";
 /// Feature with the actions of all ticks of a row.
 const TICKS_ACTION: &str = "tetrad.ticks.action";
+/// Feature with what all ticks of a row are about.
+const TICKS_MARKS: &str = "tetrad.ticks.marks";
 /// Feature with the number of ticks of a row.
 const TICKS_N: &str = "tetrad.ticks.n";
 /// Name of an action's last value where that is the completed share.

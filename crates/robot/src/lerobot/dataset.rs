@@ -8,9 +8,11 @@ use super::mapping::{Found, Mapping};
 use super::meta::{Place, episodes, tasks};
 use super::rows::{Numbers, Wanted, number_feature, read};
 use super::store::{Store, pack};
-use super::{COMPLETED, TICKS_ACTION, TICKS_N, TICKS_STATE, video, wrong};
+use super::{COMPLETED, TICKS_ACTION, TICKS_MARKS, TICKS_N, TICKS_STATE, video, wrong};
 use crate::error::{Error, Result};
-use crate::interface::{ACTION, ARMS, Camera, STATE, TICKS_PER_FRAME, TICKS_PER_SECOND, WRIST};
+use crate::interface::{
+    ACTION, ARMS, Camera, MARKS, STATE, TICKS_PER_FRAME, TICKS_PER_SECOND, WRIST,
+};
 use crate::language;
 use crate::model::PolicyConfig;
 use crate::train::Episodes;
@@ -97,6 +99,7 @@ impl Dataset {
             places: &places,
             state: &plan.state,
             action: &plan.action,
+            marks: &plan.marks,
             has_ticks: plan.has_ticks,
             cameras: &found,
         };
@@ -244,6 +247,15 @@ impl Episodes for Dataset {
         Ok(())
     }
 
+    fn marks(&self, episode: usize, tick: usize, into: &mut [f32]) -> Result<bool> {
+        if self.numbers.marks.is_empty() {
+            return Ok(false);
+        }
+        crate::error::expect_length("the marks", into.len(), MARKS)?;
+        self.values(&self.numbers.marks, MARKS, &self.segments[episode], tick, into);
+        Ok(true)
+    }
+
     fn words(&self, episode: usize, _variant: u64) -> Vec<u16> {
         self.words.get(&self.segments[episode].task).cloned().unwrap_or_default()
     }
@@ -253,6 +265,7 @@ impl Episodes for Dataset {
 struct Plan {
     state: Vec<String>,
     action: Vec<String>,
+    marks: Vec<String>,
     widths: [usize; 2],
     has_ticks: bool,
     adds_share: bool,
@@ -302,6 +315,7 @@ impl Plan {
         let mut plan = Plan {
             state: mapping.state.clone(),
             action: mapping.action.clone(),
+            marks: Vec::new(),
             widths,
             has_ticks,
             adds_share: !has_share,
@@ -309,6 +323,9 @@ impl Plan {
         if has_ticks {
             plan.state = vec![TICKS_STATE.to_owned()];
             plan.action = vec![TICKS_ACTION.to_owned()];
+            if whole((TICKS_MARKS, MARKS)) {
+                plan.marks = vec![TICKS_MARKS.to_owned()];
+            }
         }
         Ok(plan)
     }

@@ -10,10 +10,12 @@ use serde_json::json;
 
 use super::sheet::{Cells, Columns, Kind, Sheet, dataset_mark};
 use super::summary::{Colours, Summary};
-use super::{COMPLETED, TICKS_ACTION, TICKS_N, TICKS_STATE, wrong};
+use super::{COMPLETED, TICKS_ACTION, TICKS_MARKS, TICKS_N, TICKS_STATE, wrong};
 use crate::collect::{Episode, list};
 use crate::error::{Error, Result};
-use crate::interface::{ACTION, ARM_JOINTS, Camera, STATE, TICKS_PER_FRAME, TICKS_PER_SECOND};
+use crate::interface::{
+    ACTION, ARM_JOINTS, Camera, MARKS, STATE, TICKS_PER_FRAME, TICKS_PER_SECOND,
+};
 use crate::world::body::cameras;
 
 /// Rows that are in memory at once.
@@ -61,7 +63,7 @@ pub struct Exported {
     pub finished: bool,
 }
 
-/// Writes all successful episodes below a folder, in the order of their names, as a dataset. `progress`
+/// Writes all successful and all corrected episodes below a folder, in the order of their names, as a dataset. `progress`
 /// hears of every episode and returns whether to go on. The dataset gets its name when it is whole; what
 /// was interrupted is removed, by this or the next export.
 ///
@@ -81,31 +83,48 @@ pub fn export(
         return Err(Error::config("export", format!("{} is there already", config.to.display())));
     }
     let folder = begin(&config.to)?;
-    let mut exporter = Exporter::new(&folder, config);
-    for path in &paths {
+    let written = write(config, &paths, &folder, &mut done, progress);
+    if !matches!(written, Ok(true)) {
+        // The next export removes what this one cannot.
+        let _ = std::fs::remove_dir_all(&folder);
+        return written.map(|_| done);
+    }
+    let failed = |error| Error::file(&config.to, error);
+    std::fs::remove_file(folder.join(MARK)).map_err(failed)?;
+    std::fs::rename(&folder, &config.to).map_err(failed)?;
+    done.finished = true;
+    Ok(done)
+}
+
+/// Writes everything into a folder; whether it was to go on until the end.
+fn write(
+    config: &ExportConfig,
+    paths: &[PathBuf],
+    folder: &Path,
+    done: &mut Exported,
+    progress: &mut dyn FnMut(&Exported) -> bool,
+) -> Result<bool> {
+    let mut exporter = Exporter::new(folder, config);
+    for path in paths {
         let episode = Episode::load(path)?;
-        if episode.header().success && episode.header().n_frames > 0 {
+        // What an expert says to somebody who fails is right nevertheless.
+        let is_right = episode.header().success || episode.header().actor.is_some();
+        if is_right && episode.header().n_frames > 0 {
             exporter.episode(path, &episode)?;
             done.n_episodes += 1;
             done.n_rows += episode.header().n_frames;
         } else {
             done.n_left_out += 1;
         }
-        if !progress(&done) {
-            std::fs::remove_dir_all(&folder).map_err(|error| Error::file(&folder, error))?;
-            return Ok(done);
+        if !progress(done) {
+            return Ok(false);
         }
     }
     if done.n_episodes == 0 {
-        std::fs::remove_dir_all(&folder).map_err(|error| Error::file(&folder, error))?;
         return Err(Error::config("export", "no episode is of a task that was done"));
     }
     exporter.finish()?;
-    let failed = |error| Error::file(&config.to, error);
-    std::fs::remove_file(folder.join(MARK)).map_err(failed)?;
-    std::fs::rename(&folder, &config.to).map_err(failed)?;
-    done.finished = true;
-    Ok(done)
+    Ok(true)
 }
 
 /// An empty folder beside the dataset's.
@@ -137,6 +156,7 @@ fn row_columns() -> Columns {
         ("action".to_owned(), Kind::Floats(ACTION)),
         (TICKS_STATE.to_owned(), Kind::Floats(PER_ROW * STATE)),
         (TICKS_ACTION.to_owned(), Kind::Floats(PER_ROW * ACTION)),
+        (TICKS_MARKS.to_owned(), Kind::Floats(PER_ROW * MARKS)),
         (TICKS_N.to_owned(), Kind::Whole),
     ];
     all.extend(cameras().iter().map(|camera| (camera_key(camera), Kind::Picture)));
@@ -282,13 +302,14 @@ impl<'c> Exporter<'c> {
         let mut colours = vec![Colours::new(); header.cameras.len()];
         for first in (0..n_rows).step_by(BLOCK_ROWS) {
             let n = BLOCK_ROWS.min(n_rows - first);
-            let [states, actions, ticks_states, ticks_actions, ticks_n] =
+            let [states, actions, ticks_states, ticks_actions, ticks_marks, ticks_n] =
                 numbers_of(episode, first..first + n);
             let index = |of: &dyn Fn(usize) -> usize| {
                 Cells::Whole((first..first + n).map(|row| of(row) as i64).collect())
             };
             let fps = f64::from(TICKS_PER_SECOND) / f64::from(TICKS_PER_FRAME);
-            let mut cells = vec![states, actions, ticks_states, ticks_actions, ticks_n];
+            let mut cells =
+                vec![states, actions, ticks_states, ticks_actions, ticks_marks, ticks_n];
             cells.extend(pictures_of(episode, first..first + n, &mut colours)?);
             cells.push(Cells::Float(
                 (first..first + n).map(|row| (row as f64 / fps) as f32).collect(),
@@ -509,11 +530,12 @@ fn action_names() -> Vec<String> {
     all
 }
 
-/// States and actions of rows, then those of all their ticks, then how many those are.
-fn numbers_of(episode: &Episode, rows: std::ops::Range<usize>) -> [Cells; 5] {
+/// States and actions of rows, then those and the marks of all their ticks, then how many those are.
+fn numbers_of(episode: &Episode, rows: std::ops::Range<usize>) -> [Cells; 6] {
     let last = episode.header().n_ticks - 1;
     let (mut states, mut actions) = (Vec::new(), Vec::new());
-    let (mut ticks_states, mut ticks_actions, mut ticks_n) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ticks_states, mut ticks_actions) = (Vec::new(), Vec::new());
+    let (mut ticks_marks, mut ticks_n) = (Vec::new(), Vec::new());
     for row in rows {
         let first = row * PER_ROW;
         states.extend(episode.state(first));
@@ -521,12 +543,13 @@ fn numbers_of(episode: &Episode, rows: std::ops::Range<usize>) -> [Cells; 5] {
         for tick in first..first + PER_ROW {
             ticks_states.extend(episode.state(tick.min(last)));
             ticks_actions.extend(episode.action(tick.min(last)));
+            ticks_marks.extend(episode.marks(tick.min(last)));
         }
         ticks_n.push(PER_ROW.min(last + 1 - first) as i64);
     }
-    let [states, actions, ticks_states, ticks_actions] =
-        [states, actions, ticks_states, ticks_actions].map(Cells::Float);
-    [states, actions, ticks_states, ticks_actions, Cells::Whole(ticks_n)]
+    let [states, actions, ticks_states, ticks_actions, ticks_marks] =
+        [states, actions, ticks_states, ticks_actions, ticks_marks].map(Cells::Float);
+    [states, actions, ticks_states, ticks_actions, ticks_marks, Cells::Whole(ticks_n)]
 }
 
 /// Pictures of rows as PNG, camera by camera, on as many threads as there are cores.

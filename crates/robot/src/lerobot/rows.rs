@@ -20,6 +20,8 @@ pub(super) struct Wanted<'w> {
     pub(super) state: &'w [String],
     /// Features that are the action.
     pub(super) action: &'w [String],
+    /// The feature with marks, where there is one.
+    pub(super) marks: &'w [String],
     /// Whether rows say how many ticks they have.
     pub(super) has_ticks: bool,
     pub(super) cameras: &'w [Found],
@@ -31,6 +33,8 @@ pub(super) struct Numbers {
     /// Row after row.
     pub(super) states: Vec<f32>,
     pub(super) actions: Vec<f32>,
+    /// Of all ticks, where they are known.
+    pub(super) marks: Vec<f32>,
     /// Instruction by row.
     pub(super) tasks: Vec<usize>,
     /// Ticks by row, where rows say so.
@@ -45,6 +49,8 @@ struct Columns {
     state: Vec<(String, usize, usize)>,
     /// Of an action.
     action: Vec<(String, usize, usize)>,
+    /// Of marks.
+    marks: Vec<(String, usize, usize)>,
     /// Of ticks.
     ticks: Option<usize>,
     /// Camera and place of pictures in rows.
@@ -97,6 +103,7 @@ impl Columns {
             Ok(all)
         };
         let (state, action) = (join(wanted.state)?, join(wanted.action)?);
+        let marks = join(wanted.marks)?;
         let ticks = if wanted.has_ticks {
             leaves.push(table.numbers(TICKS_N)?);
             Some(leaves.len() - 1)
@@ -110,7 +117,7 @@ impl Columns {
                 pictures.push((camera, leaves.len() - 1));
             }
         }
-        Ok(Columns { leaves, state, action, ticks, pictures })
+        Ok(Columns { leaves, state, action, marks, ticks, pictures })
     }
 }
 
@@ -218,6 +225,7 @@ fn step(
     };
     join(&columns.state, &mut numbers.states)?;
     join(&columns.action, &mut numbers.actions)?;
+    join(&columns.marks, &mut numbers.marks)?;
     let is_last = cursor.frame + 1 == wanted.places[cursor.episode].length;
     if let Some(at) = columns.ticks {
         let most = TICKS_PER_FRAME as usize;

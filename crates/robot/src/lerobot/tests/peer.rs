@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::round_trip::record;
 use crate::collect::Episode;
-use crate::interface::{ACTION, STATE, TICKS_PER_FRAME};
+use crate::interface::{ACTION, MARKS, STATE, TICKS_PER_FRAME};
 use crate::language;
 use crate::lerobot::{Dataset, ExportConfig, Mapping, Source, export};
 use crate::train::Episodes;
@@ -90,7 +90,10 @@ fn lerobot_reads_every_value_and_pixel_of_an_export() {
             let actions: Vec<f32> =
                 (0..per_row).flat_map(|at| episode.action(tick(at)).to_vec()).collect();
             assert_eq!(read.floats(per_row * STATE), states);
+            let marks: Vec<f32> =
+                (0..per_row).flat_map(|at| episode.marks(tick(at)).to_vec()).collect();
             assert_eq!(read.floats(per_row * ACTION), actions);
+            assert_eq!(read.floats(per_row * MARKS), marks);
             let whole: [usize; 4] = std::array::from_fn(|_| read.whole());
             assert_eq!(whole, [per_row.min(header.n_ticks - first), frame, number, index]);
             let secs = f64::from_le_bytes(read.take(8).try_into().unwrap());

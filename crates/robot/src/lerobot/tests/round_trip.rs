@@ -6,7 +6,7 @@ use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 
 use crate::collect::{Episode, EpisodeWriter};
 use crate::error::Error;
-use crate::interface::{ACTION, Camera, STATE, TICKS_PER_FRAME};
+use crate::interface::{ACTION, Camera, MARKS, STATE, TICKS_PER_FRAME};
 use crate::language;
 use crate::lerobot::{Dataset, ExportConfig, Mapping, Source, export};
 use crate::model::PolicyConfig;
@@ -39,7 +39,8 @@ pub(super) fn record(folder: &Path, seed: u64, n_ticks: usize, noise: bool) -> P
         let (state, action) =
             (std::array::from_fn(value), std::array::from_fn(|at| value(at + 50)));
         let (state, action): ([f32; STATE], [f32; ACTION]) = (state, action);
-        writer.add(&state, &action, is_new.then_some(&pictures));
+        let marks: [f32; MARKS] = std::array::from_fn(|at| value(at + 90));
+        writer.add(&state, &action, &marks, is_new.then_some(&pictures));
     }
     let path = folder.join(format!("{seed:04}.episode"));
     writer.finish(&path).unwrap();
@@ -60,11 +61,13 @@ fn open(folder: &Path, scratch: &Path) -> Dataset {
 fn assert_same(dataset: &Dataset, at: usize, episode: &Episode) {
     let header = episode.header();
     assert_eq!(dataset.n_ticks(at), header.n_ticks);
-    let (mut state, mut action) = ([0.0; STATE], [0.0; ACTION]);
+    let (mut state, mut action, mut marks) = ([0.0; STATE], [0.0; ACTION], [0.0; MARKS]);
     for tick in 0..header.n_ticks {
         dataset.state(at, tick, &mut state).unwrap();
         dataset.action(at, tick, &mut action).unwrap();
+        assert!(dataset.marks(at, tick, &mut marks).unwrap(), "marks are known");
         assert_eq!((&state[..], &action[..]), (episode.state(tick), episode.action(tick)));
+        assert_eq!(marks, episode.marks(tick));
     }
     let mut all = vec![0; episode.frame_bytes()];
     for frame in 0..header.n_frames {
