@@ -50,6 +50,25 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A dataset that is broken or of another form.
+    #[error("failed to read dataset: {what}: {}", path.display())]
+    Dataset {
+        /// Which of its files.
+        path: PathBuf,
+        /// What is wrong there, and where.
+        what: String,
+    },
+    /// A program of the machine that is missing.
+    #[error("failed to run `{program}`: {reason}")]
+    Program {
+        /// Which.
+        program: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Stopped by whoever asked for it.
+    #[error("interrupted")]
+    Interrupted,
     /// Shared memory that is not what it should be.
     #[error("failed to use shared memory: {reason}")]
     Exchange {

@@ -30,6 +30,7 @@ pub mod train;
 pub mod collect;
 pub mod experts;
 pub mod language;
+pub mod lerobot;
 pub mod raster;
 pub mod study;
 pub mod tasks;

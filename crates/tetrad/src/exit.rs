@@ -116,6 +116,13 @@ fn status_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Status> 
     if let Some(genome::Error::NeedsFp8 { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some(Status::Unavailable);
     }
+    if let Some(error) = cause.downcast_ref::<robot::Error>() {
+        return match error {
+            robot::Error::Interrupted => Some(Status::Interrupted),
+            robot::Error::Program { .. } => Some(Status::Unavailable),
+            _ => None,
+        };
+    }
     if let Some(error) = cause.downcast_ref::<kernels::Error>() {
         return match error {
             kernels::Error::Interrupted => Some(Status::Interrupted),
@@ -205,6 +212,12 @@ fn robot_hint(error: &robot::Error) -> Option<&'static str> {
         robot::Error::File { .. } => Some("check the path, and whether it may be read and written"),
         robot::Error::Checkpoint { .. } | robot::Error::Weights(_) | robot::Error::Shape { .. } => {
             Some("`tetrad robot info FILE` says what a policy is; `robot train` writes one")
+        }
+        robot::Error::Program { .. } => {
+            Some("install ffmpeg, or name one with TETRAD_FFMPEG or `--ffmpeg`")
+        }
+        robot::Error::Dataset { .. } => {
+            Some("docs/robot.md says what a dataset must hold, and how features are mapped")
         }
         robot::Error::Record { .. } => {
             Some("remove the file and render again: the other attempts of the run are whole")

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Environment variables that tetrad reads; `tetrad doctor` lists them.
-pub(crate) const VARIABLES: [(&str, &str); 3] = [
+pub(crate) const VARIABLES: [(&str, &str); 4] = [
     ("TETRAD_RUNS", "folder of run directories (default: ./runs)"),
     ("TETRAD_STOCKFISH", "path of the Stockfish binary (default: PATH, then /usr/games)"),
     ("TETRAD_PYTHON", "path of the Python 3 interpreter for game scripts (default: PATH)"),
+    ("TETRAD_FFMPEG", "path of ffmpeg, for videos of LeRobot datasets (default: PATH)"),
 ];
 
 /// A program found on this machine.

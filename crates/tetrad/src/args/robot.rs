@@ -11,7 +11,9 @@ use super::genome::Precision;
 pub(crate) enum Robot {
     /// Let scripted experts do tasks, and record them.
     Collect(Collect),
-    /// Train S1 and S2 together on recorded demonstrations.
+    /// Write recorded demonstrations as a LeRobot dataset (v3.0).
+    Export(Export),
+    /// Train S1 and S2 together on recorded demonstrations, or on a LeRobot dataset.
     Train(Train),
     /// Let a policy attempt tasks in scenes it has never seen, and count.
     Eval(Eval),
@@ -64,12 +66,29 @@ pub(crate) struct Collect {
     pub(crate) jobs: Option<usize>,
 }
 
-/// `tetrad robot train`.
+/// `tetrad robot export`.
 #[derive(Debug, Args)]
-pub(crate) struct Train {
+pub(crate) struct Export {
     /// Folder of episodes.
     #[arg(long, value_name = "DIR")]
     pub(crate) episodes: PathBuf,
+    /// Folder of the dataset, which must not be there: a row a camera frame, pictures as PNG.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+}
+
+/// `tetrad robot train`.
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    /// Folder of episodes, or of a LeRobot dataset (v3.0).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) episodes: PathBuf,
+    /// TOML file that says which features of a dataset are state, action and cameras.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) features: Option<PathBuf>,
+    /// Program that decodes a dataset's videos.
+    #[arg(long, env = "TETRAD_FFMPEG", default_value = "ffmpeg", value_name = "FILE")]
+    pub(crate) ffmpeg: PathBuf,
     /// Folder of the run. The same command goes on where it stopped, to the bit.
     #[arg(long, value_name = "DIR")]
     pub(crate) to: PathBuf,

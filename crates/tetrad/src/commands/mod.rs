@@ -27,6 +27,7 @@ pub(crate) mod report;
 mod robot;
 mod robot_bench;
 mod robot_eval;
+mod robot_lerobot;
 mod robot_replay;
 mod robot_run;
 pub(crate) mod runs;

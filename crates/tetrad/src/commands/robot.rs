@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering;
 use indicatif::{ProgressBar, ProgressStyle};
 use robot::collect::{Actor, CollectConfig, Collected};
 use robot::model::{Policy, PolicyConfig};
-use robot::study::{Corrected, Demonstrations, Rehearsal};
+use robot::study::{Corrected, Rehearsal};
 use robot::tasks::{Task, Variation};
-use robot::train::{Episodes, Recipe, Stepped};
+use robot::train::{Recipe, Stepped};
 use runs::Store;
 use serde::Serialize;
 
 use super::genome::interrupted;
-use super::{robot_bench, robot_eval, robot_replay, robot_run};
+use super::{robot_bench, robot_eval, robot_lerobot, robot_replay, robot_run};
 use crate::args::robot::{Collect, Robot, Train};
 use crate::exit::{Status, usage};
 use crate::output::Output;
@@ -25,6 +25,7 @@ pub(crate) fn run(
 ) -> anyhow::Result<Status> {
     match robot {
         Robot::Collect(flags) => collect(&flags, output),
+        Robot::Export(flags) => robot_lerobot::export(&flags, output),
         Robot::Train(flags) => match flags.threads {
             Some(n) => nn::threads::with_count(n, || train(&flags, output)),
             None => train(&flags, output),
@@ -137,8 +138,9 @@ fn train(flags: &Train, output: &Output) -> anyhow::Result<Status> {
     };
     recipe.steps = flags.steps.unwrap_or(recipe.steps);
     recipe.seed = flags.seed.unwrap_or(recipe.seed);
-    let config = PolicyConfig::shipped(&flags.shape)?;
-    let demonstrations = Demonstrations::open(&flags.episodes, config.s2.words)?;
+    let shape = PolicyConfig::shipped(&flags.shape)?;
+    let stop = interrupted();
+    let (config, demonstrations) = robot_lerobot::episodes(flags, shape, &stop, output)?;
     let n_parameters = config.n_parameters();
     output.note(&format!(
         "training `{}` ({n_parameters} parameters) on {} episodes, {} steps of {} x {} samples, seed {}",
@@ -173,9 +175,9 @@ fn train(flags: &Train, output: &Output) -> anyhow::Result<Status> {
         }
     };
     let (steps, seed) = (recipe.steps, recipe.seed);
-    let stop = interrupted();
     let from = flags.from.as_ref().map(|path| Policy::load(path)).transpose()?;
-    let trainer = robot::train::run(&config, recipe, from, &demonstrations, &flags.to, &stop, &mut tell)?;
+    let (episodes, to) = (demonstrations.as_ref(), &flags.to);
+    let trainer = robot::train::run(&config, recipe, from, episodes, to, &stop, &mut tell)?;
     bar.finish_and_clear();
     let last = last.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let answer = Trained {

@@ -10,6 +10,7 @@ mod kernels_crash;
 mod kernels_judge;
 mod kernels_search;
 mod kernels_workers;
+mod lerobot;
 mod local_model;
 mod robot;
 mod tidy;

@@ -1,0 +1,6 @@
+//! Datasets out and in, whole and broken.
+
+mod broken;
+mod foreign;
+mod peer;
+mod round_trip;
