@@ -188,6 +188,9 @@ fn known_hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str>
     if let Some(genome::Error::Record { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some("`--on-error skip` leaves malformed records out and says so");
     }
+    if let Some(robot::Error::Mjcf { .. }) = cause.downcast_ref::<robot::Error>() {
+        return Some("docs/robot.md says what of MJCF is read; `tetrad robot scene --to` writes some");
+    }
     if let Some(llm::Error::Config { .. }) = cause.downcast_ref::<llm::Error>() {
         return Some(
             "`tetrad doctor` lists the keys that are set; `tetrad chess run --help` the names",

@@ -26,6 +26,7 @@ mod kernels_table;
 pub(crate) mod report;
 mod robot;
 mod robot_eval;
+mod robot_scene;
 pub(crate) mod runs;
 pub(crate) mod serve_scripted;
 pub(crate) mod tour;

@@ -13,7 +13,7 @@ use runs::Store;
 use serde::Serialize;
 
 use super::genome::interrupted;
-use super::robot_eval;
+use super::{robot_eval, robot_scene};
 use crate::args::robot::{Collect, Robot, Train};
 use crate::exit::{Status, usage};
 use crate::output::Output;
@@ -30,6 +30,7 @@ pub(crate) fn run(
             None => train(&flags, output),
         },
         Robot::Eval(flags) => robot_eval::run(&flags, &store()?, output),
+        Robot::Scene(flags) => robot_scene::run(&flags, output),
         Robot::Info { policy } => info(&policy, output),
     }
 }
