@@ -102,9 +102,7 @@ fn attempt(
 fn world(setup: &Setup) -> Result<World, Box<dyn std::error::Error>> {
     match std::env::var("ENGINE").as_deref() {
         #[cfg(feature = "mujoco")]
-        Ok("mujoco") => {
-            Ok(setup.world_with(Box::new(robot::world::Mujoco::new(&setup.scene)?)))
-        }
+        Ok("mujoco") => Ok(setup.world_with(Box::new(robot::world::Mujoco::new(&setup.scene)?))),
         Err(_) | Ok("rapier") => Ok(setup.world()),
         Ok(other) => Err(format!("no engine `{other}` in this build").into()),
     }

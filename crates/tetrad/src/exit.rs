@@ -189,7 +189,9 @@ fn known_hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str>
         return Some("`--on-error skip` leaves malformed records out and says so");
     }
     if let Some(robot::Error::Mjcf { .. }) = cause.downcast_ref::<robot::Error>() {
-        return Some("docs/robot.md says what of MJCF is read; `tetrad robot scene --to` writes some");
+        return Some(
+            "docs/robot.md says what of MJCF is read; `tetrad robot scene --to` writes some",
+        );
     }
     if let Some(llm::Error::Config { .. }) = cause.downcast_ref::<llm::Error>() {
         return Some(

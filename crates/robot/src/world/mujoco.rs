@@ -42,7 +42,8 @@ impl Mujoco {
         let text = mjcf::write(scene, "scene");
         let wrong = |reason: String| Error::config("MuJoCo", reason.replace('\n', " "));
         let model = MjModel::from_xml_string(&text).map_err(|error| wrong(error.to_string()))?;
-        let mut data = MjData::try_new(Box::new(model)).map_err(|error| wrong(error.to_string()))?;
+        let mut data =
+            MjData::try_new(Box::new(model)).map_err(|error| wrong(error.to_string()))?;
         let model = data.model();
         let index = |value: i32| usize::try_from(value).unwrap_or(0);
         let mut bodies = Vec::with_capacity(scene.bodies.len());
@@ -51,9 +52,9 @@ impl Mujoco {
             let id = find(MjtObjBase::mjOBJ_BODY)
                 .ok_or_else(|| wrong(format!("it lost the body `{}`", body.name)))?;
             let axis = body.joint.axis();
-            let joint = axis.and_then(|_| find(MjtObjBase::mjOBJ_JOINT)).map(|joint| {
-                (index(model.jnt_qposadr()[joint]), index(model.jnt_dofadr()[joint]))
-            });
+            let joint = axis
+                .and_then(|_| find(MjtObjBase::mjOBJ_JOINT))
+                .map(|joint| (index(model.jnt_qposadr()[joint]), index(model.jnt_dofadr()[joint])));
             let motor = axis.and_then(|axis| axis.motor);
             let servo = motor.zip(find(MjtObjBase::mjOBJ_ACTUATOR)).map(|(motor, servo)| {
                 let lead = motor.damping / motor.stiffness.max(f32::MIN_POSITIVE);
@@ -62,7 +63,8 @@ impl Mujoco {
             bodies.push(Handle { body: id, joint, servo });
         }
         let owner = |id: i32| bodies.iter().position(|body| body.body == index(id));
-        let owners = model.geom_bodyid().iter().map(|&id| owner(id).unwrap_or(usize::MAX)).collect();
+        let owners =
+            model.geom_bodyid().iter().map(|&id| owner(id).unwrap_or(usize::MAX)).collect();
         #[allow(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

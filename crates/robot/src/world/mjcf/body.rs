@@ -115,6 +115,7 @@ fn inertia(model: &Model, element: &Element) -> Result<(f32, Inertial)> {
     if !(mass > 0.0) {
         return Err(at("mass").wrong(format!("a mass of {mass}: it must be positive")));
     }
+    attributes.needed("pos")?;
     let mut frame = attributes.pose(model.angles)?;
     let moments = if let Some([xx, yy, zz, xy, xz, yz]) = attributes.numbers::<6>("fullinertia")? {
         let columns = [Vec3::new(xx, xy, xz), Vec3::new(xy, yy, yz), Vec3::new(xz, yz, zz)];

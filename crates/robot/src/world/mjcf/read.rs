@@ -80,11 +80,12 @@ fn scene(root: &Element, path: &Path) -> Result<Scene> {
     let base = path.parent().unwrap_or(Path::new("")).join(folder);
     of("asset").try_for_each(|element| assets(&mut model, element, &base))?;
     of("worldbody").try_for_each(|element| body::world(&mut model, element))?;
+    // Before servos: what inertia they move depends on where joints stand.
+    links::start(&mut model, &of("keyframe").collect::<Vec<_>>())?;
     of("actuator").try_for_each(|element| links::servos(&mut model, element))?;
     groups(&mut model)?;
     of("equality").try_for_each(|element| links::couplings(&mut model, element))?;
     links::contacts(&mut model, &of("contact").collect::<Vec<_>>())?;
-    links::start(&mut model, &of("keyframe").collect::<Vec<_>>())?;
     Ok(model.scene)
 }
 

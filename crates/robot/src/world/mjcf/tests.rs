@@ -51,7 +51,9 @@ fn a_scene_that_came_back_moves_the_same_way_bit_for_bit() {
     let before = run(&setup);
     setup.scene = back(&setup.scene);
     setup.robots = find_robots(&setup.scene);
-    assert_eq!(before, run(&setup));
+    let after = run(&setup);
+    let first = before.iter().zip(&after).position(|(a, b)| a != b);
+    assert_eq!((first, before.len()), (None, after.len()));
 }
 
 #[test]
@@ -145,7 +147,7 @@ fn in_body(inside: &str) -> String {
 
 #[test]
 fn broken_models_are_told_apart_with_file_and_line() {
-    let solid = "<inertial mass='1' diaginertia='1 1 1'/>";
+    let solid = "<inertial pos='0 0 0' mass='1' diaginertia='1 1 1'/>";
     let cases = [
         (fault("<worldbody>"), "bad.xml:3: not valid XML"),
         (
@@ -161,7 +163,14 @@ fn broken_models_are_told_apart_with_file_and_line() {
         (in_body("<joint stiffness='1'/>"), "bad.xml:3: a joint's `stiffness` is read only where"),
         (in_body("<joint friction='1'/>"), "bad.xml:3: <joint> has an attribute `friction`"),
         (in_body("<inertial mass='-1' diaginertia='1 1 1'/>"), "bad.xml:3: a mass of -1"),
-        (in_body("<inertial mass='1' diaginertia='1 1 3'/>"), "bad.xml:3: no body has moments"),
+        (
+            in_body("<inertial pos='0 0 0' mass='1' diaginertia='1 1 3'/>"),
+            "bad.xml:3: no body has moments",
+        ),
+        (
+            in_body("<inertial mass='1' diaginertia='1 1 1'/>"),
+            "bad.xml:3: <inertial> without `pos`",
+        ),
         (in_body("<geom size='0.1' mass='-1'/>"), "bad.xml:3: a negative mass"),
         (in_body("<geom type='box' size='1 1'/>"), "bad.xml:3: `size` is `1 1`: 3 positive"),
         (in_body("<geom type='box' size='1 x 1'/>"), "bad.xml:3: `size` holds `x`"),

@@ -239,12 +239,10 @@ fn start(scene: &Scene, order: &[usize]) -> String {
     format!("    <key name=\"{START}\" qpos=\"{}\"{targets}/>\n", positions.join(" "))
 }
 
-/// Attributes of a pose; nothing where it is the identity.
+/// Attributes of a pose.
 fn pose(pose: &Pose3) -> String {
     let mut out = String::new();
-    if pose.translation != Vec3::ZERO {
-        let _ = write!(out, " pos=\"{}\"", vector(pose.translation));
-    }
+    let _ = write!(out, " pos=\"{}\"", vector(pose.translation));
     if pose.rotation != Quat::IDENTITY {
         let _ = write!(out, " quat=\"{}\"", turn(pose.rotation));
     }
