@@ -11,4 +11,5 @@ mod kernels_judge;
 mod kernels_search;
 mod kernels_workers;
 mod local_model;
+mod robot_scene;
 mod tidy;

@@ -7,7 +7,7 @@ use super::document::{Attribute, Element};
 use super::geom;
 use super::known::{self, refused};
 use super::read::Model;
-use super::values::{Attributes, shown};
+use super::values::{Attributes, WITH_DIRECTION, shown};
 use crate::error::Result;
 use crate::world::scene::{Axis, Body, Group, Inertial, Joint};
 
@@ -91,7 +91,9 @@ fn body<'a>(
     });
     let body = &mut model.scene.bodies[idx];
     body.mass = mass;
-    if body.joint != Joint::Fixed && !(mass > 0.0 && spread.moments.min_element() > 0.0) {
+    let has = |value: f32| value > 0.0 && value.is_finite();
+    if body.joint != Joint::Fixed && !(has(mass) && spread.moments.to_array().into_iter().all(has))
+    {
         return Err(element.at.wrong(format!(
             "body `{}` moves and has no mass: give it <inertial> or solid geoms",
             shown(&body.name)
@@ -112,7 +114,7 @@ fn inertia(model: &Model, element: &Element) -> Result<(f32, Inertial)> {
     let attributes = Attributes::own(element);
     let [mass] = attributes.numbers::<1>("mass")?.unwrap_or_default();
     let at = |name: &str| attributes.find(name).map_or(&element.at, |attribute| &attribute.at);
-    if !(mass > 0.0) {
+    if mass <= 0.0 {
         return Err(at("mass").wrong(format!("a mass of {mass}: it must be positive")));
     }
     attributes.needed("pos")?;
@@ -129,7 +131,7 @@ fn inertia(model: &Model, element: &Element) -> Result<(f32, Inertial)> {
             .ok_or_else(|| element.at.wrong("<inertial> without `diaginertia` or `fullinertia`"))?
     };
     let sum = moments.element_sum();
-    if !(moments.min_element() > 0.0) || moments.max_element() > 0.5001 * sum {
+    if moments.min_element() <= 0.0 || moments.max_element() > 0.5001 * sum {
         let [x, y, z] = moments.to_array();
         return Err(element.at.wrong(format!(
             "no body has moments of inertia {x}, {y}, {z}: positive, none more than the others together"
@@ -212,7 +214,7 @@ fn axis<'a>(model: &Model, attributes: &Attributes<'a>) -> Result<(&'a str, Axis
     }
     let direction = attributes.vector("axis")?.unwrap_or(Vec3::Z);
     let length = direction.length();
-    if !(length > 1e-6) {
+    if !WITH_DIRECTION.contains(&length) {
         return Err(at.wrong("a joint's `axis` has no direction"));
     }
     let direction = if (length - 1.0).abs() < 1e-6 { direction } else { direction.normalize() };
@@ -227,7 +229,7 @@ fn axis<'a>(model: &Model, attributes: &Attributes<'a>) -> Result<(&'a str, Axis
         None if limited => return Err(at.wrong("a joint is limited and has no `range`")),
         _ => [-ENDLESS, ENDLESS],
     };
-    if !(range[0] < range[1]) {
+    if range[0] >= range[1] {
         return Err(at.wrong(format!("nothing is in a joint's range {} to {}", range[0], range[1])));
     }
     let [damping, friction, armature] = ["damping", "frictionloss", "armature"].map(|name| {

@@ -117,7 +117,10 @@ pub(super) fn read(model: &Model, attributes: &Attributes) -> Result<Read> {
         .map(|(shape, at)| Geom { shape, pose: moved(pose, at), rgb, solid })
         .collect();
     let friction = match attributes.find("friction") {
-        Some(friction) => *list::<f32>(friction)?.first().unwrap_or(&1.0),
+        Some(friction) => match list::<f32>(friction)?.first() {
+            Some(&value) if value >= 0.0 => value,
+            _ => return Err(friction.at.wrong("`friction` needs a number from 0")),
+        },
         None => 1.0,
     };
     Ok(Read { geoms, mass, friction, bits })

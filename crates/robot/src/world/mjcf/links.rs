@@ -7,7 +7,7 @@ use rapier3d::glamx::{Pose3, Quat, Vec3};
 use super::document::{Attribute, Element};
 use super::known::{self, refused};
 use super::read::Model;
-use super::values::{Attributes, list, shown};
+use super::values::{Attributes, WITH_DIRECTION, list, shown};
 use super::{START, bits, servo};
 use crate::error::Result;
 use crate::world::scene::{Coupling, FrictionRule, Joint, Motor};
@@ -71,7 +71,7 @@ fn servo(model: &Model, attributes: &Attributes, body: usize, inertia: f64) -> R
     let limited = attributes.switch("forcelimited")?.unwrap_or(model.angles.autolimits);
     let max_force = match attributes.numbers::<2>("forcerange")? {
         Some([low, high]) if limited => {
-            if low != -high || !(high > 0.0) {
+            if low != -high || high <= 0.0 {
                 let what =
                     format!("a servo's forcerange {low} to {high} is not the same both ways");
                 return Err(at.wrong(what));
@@ -131,7 +131,7 @@ pub(super) fn couplings(model: &mut Model, element: &Element) -> Result<()> {
 pub(super) fn contacts(model: &mut Model, elements: &[&Element]) -> Result<()> {
     check_rotors(model)?;
     let mut pairs: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-    let mut all_mean = true;
+    let (mut all_mean, mut all_larger) = (true, true);
     let mut first_pair = None;
     for child in elements.iter().flat_map(|element| &element.children) {
         let attributes = model.defaults.of(child, None)?;
@@ -172,6 +172,7 @@ pub(super) fn contacts(model: &mut Model, elements: &[&Element]) -> Result<()> {
                     return Err(friction.at.wrong(what));
                 }
                 all_mean &= is(0.5 * (a + b));
+                all_larger &= is(a.max(b));
                 first_pair.get_or_insert(&child.at);
                 *pairs.entry((one.min(other), one.max(other))).or_default() += 1;
             }
@@ -192,14 +193,9 @@ pub(super) fn contacts(model: &mut Model, elements: &[&Element]) -> Result<()> {
         }
     }
     model.scene.friction_rule = match first_pair {
-        _ if n_unequal == n_covered && all_mean => FrictionRule::Mean,
-        Some(at) if all_mean => {
-            return Err(
-                at.wrong("<pair>s that give a mean friction to some geoms and not to others")
-            );
-        }
-        Some(at) if n_covered > 0 && n_covered < pairs.len() => {
-            return Err(at.wrong("<pair>s whose friction follows no one rule"));
+        _ if n_unequal == 0 || (all_mean && n_covered == n_unequal) => FrictionRule::Mean,
+        Some(at) if !all_larger => {
+            return Err(at.wrong("<pair>s that give some geoms a mean friction and others not"));
         }
         _ => FrictionRule::Larger,
     };
@@ -271,7 +267,7 @@ pub(super) fn start(model: &mut Model, elements: &[&Element]) -> Result<()> {
             }
             (Joint::Free, &[x, y, z, w, i, j, k]) => {
                 let turn = Quat::from_xyzw(i, j, k, w);
-                if !(turn.length() > 1e-6) {
+                if !WITH_DIRECTION.contains(&turn.length()) {
                     return Err(attribute
                         .at
                         .wrong(format!("`{}` has no rotation", shown(&body.name))));

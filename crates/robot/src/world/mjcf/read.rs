@@ -14,6 +14,9 @@ use crate::world::scene::{Body, Group, Joint, Scene};
 /// What a model has when nothing else is said.
 const GRAVITY: [f32; 3] = [0.0, 0.0, -9.81];
 
+/// Most bodies of a scene.
+const MOST_BODIES: usize = 2000;
+
 /// A scene as it is being read.
 pub(super) struct Model<'a> {
     pub(super) scene: Scene,
@@ -95,6 +98,9 @@ impl<'a> Model<'a> {
         if self.scene.find(&body.name).is_some() {
             let name = shown(&body.name);
             return Err(element.at.wrong(format!("two bodies are named `{name}`")));
+        }
+        if self.scene.bodies.len() >= MOST_BODIES {
+            return Err(element.at.wrong(format!("more than {MOST_BODIES} bodies")));
         }
         self.places.push(&element.at);
         self.bits.push(None);

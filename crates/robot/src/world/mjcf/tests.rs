@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::experts::Expert;
 use crate::tasks::{Setup, Task, Variation};
@@ -175,6 +177,9 @@ fn broken_models_are_told_apart_with_file_and_line() {
         (in_body("<geom type='box' size='1 1'/>"), "bad.xml:3: `size` is `1 1`: 3 positive"),
         (in_body("<geom type='box' size='1 x 1'/>"), "bad.xml:3: `size` holds `x`"),
         (in_body("<geom size='nan'/>"), "bad.xml:3: `size` holds `nan`"),
+        (in_body("<geom size='1' friction='-1'/>"), "bad.xml:3: `friction` needs a number"),
+        (in_body("<geom size='1e30'/>"), "bad.xml:3: `size` holds `1e30`"),
+        (in_body("<geom size='1' quat='1e9 0 0 0'/>"), "bad.xml:3: `quat` has no direction"),
         (in_body("<geom size='-1'/>"), "bad.xml:3: `size` is `-1`"),
         (in_body("<geom type='ellipsoid' size='1 1 1'/>"), "bad.xml:3: a geom of type `ellipsoid`"),
         (in_body("<geom type='mesh' mesh='m'/>"), "bad.xml:3: no mesh `m`"),
@@ -236,6 +241,13 @@ fn friction_that_follows_no_rule_is_refused() {
     };
     assert_eq!(model(0.75).expect("a mean"), FrictionRule::Mean);
     assert_eq!(model(1.0).expect("the larger"), FrictionRule::Larger);
+    // Two balls on a plane, of which one pair says a mean and the other is left to the larger.
+    let text = "<mujoco><worldbody><geom name='f' type='plane' size='1 1 1' friction='1'/>\n\
+                <body><freejoint/><geom name='g' size='0.1' friction='0.5'/></body>\n\
+                <body><freejoint/><geom name='h' size='0.1' friction='0.5'/></body></worldbody>\n\
+                <contact><pair geom1='f' geom2='g' friction='0.75'/></contact></mujoco>";
+    let error = read_text(text, Path::new("bad.xml")).expect_err("two rules").to_string();
+    assert!(error.starts_with("bad.xml:4: <pair>s that give some"), "{error}");
     let error = model(0.3).expect_err("neither").to_string();
     assert!(error.starts_with("bad.xml:3: a <pair> whose friction"), "{error}");
 }
@@ -254,6 +266,9 @@ fn endless_files_end_early() {
     let many = format!("<mujoco>{}</mujoco>", "<a/>".repeat(200_001));
     let many = check("many.xml", many.as_bytes());
     assert!(many.contains("more than 200000 pieces"), "{many}");
+    let crowd = format!("<mujoco><worldbody>{}</worldbody></mujoco>", "<body/>\n".repeat(2001));
+    let crowd = check("crowd.xml", crowd.as_bytes());
+    assert!(crowd.starts_with("crowd.xml:2001: more than 2000 bodies"), "{crowd}");
     let deep = format!("<mujoco>{}", "<body>\n".repeat(2000));
     let deep = check("deep.xml", deep.as_bytes());
     assert!(deep.starts_with("deep.xml:"), "{deep}");
@@ -275,4 +290,34 @@ fn endless_files_end_early() {
     assert!(cycle.starts_with("b.xml:2: `a.xml` is included twice"), "{cycle}");
     let missing = read(&folder.path().join("none.xml")).expect_err("no file").to_string();
     assert!(missing.contains("none.xml: "), "{missing}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+
+    /// Whatever becomes of a file, it is read or refused with its name, and never takes anything down.
+    #[test]
+    fn a_damaged_file_is_read_or_refused(
+        at in 0.0..1.0_f64,
+        length in 0..40_usize,
+        put in prop_oneof![
+            Just(""), Just("-"), Just("1e9"), Just("0"), Just("\" "), Just("<body>"), Just("/>"),
+            Just("<joint/>"), Just("nan"), Just("&"), Just(" x='1' "), Just("type=\"mesh\""),
+        ],
+    ) {
+        let scene = Setup::new(Task::PickPlace, 1, Variation::TRAIN).scene;
+        let text = write(&scene, "test");
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a place in a text"
+        )]
+        let at = (at * text.len() as f64) as usize;
+        let end = (at + length).min(text.len());
+        let damaged = format!("{}{put}{}", &text[..at], &text[end..]);
+        if let Err(error) = read_text(&damaged, Path::new("bad.xml")) {
+            prop_assert!(error.to_string().starts_with("bad.xml:"), "{error}");
+        }
+    }
 }

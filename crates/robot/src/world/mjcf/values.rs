@@ -5,6 +5,12 @@ use rapier3d::glamx::{Mat3, Pose3, Quat, Vec3};
 use super::document::{Attribute, Element};
 use crate::error::Result;
 
+/// Lengths of vectors that point somewhere.
+pub(super) const WITH_DIRECTION: std::ops::Range<f32> = 1e-6..1e6;
+
+/// Larger numbers are none of a scene, and would not stay finite.
+const LARGEST: f64 = 1e9;
+
 /// Units and orders that a file chooses for its angles.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Angles {
@@ -89,7 +95,7 @@ impl<'a> Attributes<'a> {
         if let Some([w, x, y, z]) = self.numbers::<4>("quat")? {
             let turn = Quat::from_xyzw(x, y, z, w);
             let length = turn.length();
-            if !(length > 1e-10) {
+            if !WITH_DIRECTION.contains(&length) {
                 return Err(zero("quat"));
             }
             // What is of length one as far as numbers go stays as it is, to the bit.
@@ -118,14 +124,14 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// All numbers of an attribute; every one finite.
+/// All numbers of an attribute; none beyond all measure.
 pub(super) fn list<T>(attribute: &Attribute) -> Result<Vec<T>>
 where
     T: std::str::FromStr + Into<f64> + Copy,
 {
     let wrong = |word: &str| {
         attribute.at.wrong(format!(
-            "`{}` holds `{}`, which is no number",
+            "`{}` holds `{}`, which is no number of a scene",
             attribute.name,
             shown(word)
         ))
@@ -134,7 +140,7 @@ where
         .value
         .split_ascii_whitespace()
         .map(|word| match word.parse::<T>() {
-            Ok(value) if value.into().is_finite() => Ok(value),
+            Ok(value) if value.into().abs() <= LARGEST => Ok(value),
             _ => Err(wrong(word)),
         })
         .collect()
