@@ -1,12 +1,13 @@
 //! How often experts succeed: `experts [task|all] [n] [first seed] [disturbance] [pictures folder]`.
-//! With `NOVEL` set scenes hold what training never shows, with `TRACE` every tenth of a second is printed.
+//! With `NOVEL` set scenes hold what training never shows, with `TRACE` every tenth of a second is printed,
+//! with `ENGINE=mujoco` (and the feature of this name) MuJoCo moves the world.
 #![allow(clippy::print_stdout, reason = "a development tool that reports")]
 
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use robot::collect::demonstrate;
+use robot::collect::demonstrate_in;
 use robot::tasks::{Setup, Task, Variation};
 use robot::world::body::cameras;
 use robot::world::{Vec3, World};
@@ -66,7 +67,8 @@ fn attempt(
     }
     let trace = std::env::var("TRACE").is_ok();
     let (mut tick, mut failure) = (0_u64, Ok(()));
-    let outcome = demonstrate(&setup, disturbance, folder.is_some(), &mut |seen| {
+    let world = world(&setup)?;
+    let outcome = demonstrate_in(world, &setup, disturbance, folder.is_some(), &mut |seen| {
         if let (Some(folder), Some(pictures)) = (folder, seen.pictures)
             && tick % 96 == 0
             && failure.is_ok()
@@ -94,6 +96,16 @@ fn attempt(
     });
     failure?;
     Ok((outcome.success, u64::from(outcome.n_ticks)))
+}
+
+/// The world with the engine that is asked for.
+fn world(setup: &Setup) -> Result<World, Box<dyn std::error::Error>> {
+    match std::env::var("ENGINE").as_deref() {
+        #[cfg(feature = "mujoco")]
+        Ok("mujoco") => Ok(setup.world_with(Box::new(robot::world::Mujoco::new(&setup.scene)?))),
+        Err(_) | Ok("rapier") => Ok(setup.world()),
+        Ok(other) => Err(format!("no engine `{other}` in this build").into()),
+    }
 }
 
 fn at(wrist: &[f32]) -> [f32; 4] {

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub use attempt::{Seen, attempt};
-pub use demonstrate::{Outcome, Tick, demonstrate};
+pub use demonstrate::{Outcome, Tick, demonstrate, demonstrate_in};
 pub use episode::{Episode, EpisodeWriter, Header};
 
 use crate::error::{Error, Result};

@@ -113,6 +113,16 @@ pub enum Error {
         /// The step, from 1.
         step: u64,
     },
+    /// A model in MJCF that is not valid, or says what a scene cannot hold.
+    #[error("{}:{line}: {what}", path.display())]
+    Mjcf {
+        /// The file, which may be an included one.
+        path: PathBuf,
+        /// Where, from 1.
+        line: usize,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
     /// A file of weights that cannot be read or written.
     #[error(transparent)]
     Weights(#[from] nn::Error),

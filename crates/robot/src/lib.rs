@@ -27,6 +27,8 @@ pub mod interface;
 pub mod model;
 pub mod train;
 
+#[cfg(feature = "mujoco")]
+pub mod aloha;
 pub mod collect;
 pub mod experts;
 pub mod language;

@@ -18,7 +18,7 @@ pub(crate) use judge::{is_in_drawer, is_in_fridge, is_placed};
 pub use phrases::Phrases;
 
 use crate::world::stage::{Item, Place};
-use crate::world::{RobotBodies, Scene, World};
+use crate::world::{Physics, Rapier, RobotBodies, Scene, World};
 
 /// What a robot can be asked to do.
 #[derive(
@@ -219,10 +219,16 @@ impl Setup {
         wrong
     }
 
-    /// The world that it describes.
+    /// The world that it describes, with the embedded engine.
     #[must_use]
     pub fn world(&self) -> World {
-        let mut world = World::new(&self.scene, self.robots.clone());
+        self.world_with(Box::new(Rapier::new(&self.scene)))
+    }
+
+    /// The same moved by another engine that was built from the same scene.
+    #[must_use]
+    pub fn world_with(&self, physics: Box<dyn Physics>) -> World {
+        let mut world = World::with_physics(&self.scene, self.robots.clone(), physics);
         let models = world.models_mut();
         models.sun = self.sun;
         models.background = self.background;

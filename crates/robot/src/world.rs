@@ -9,6 +9,9 @@
 pub mod arm;
 pub mod body;
 pub mod driver;
+pub mod mjcf;
+#[cfg(feature = "mujoco")]
+pub mod mujoco;
 pub mod physics;
 pub mod rapier;
 pub mod scene;
@@ -23,9 +26,11 @@ pub use rapier3d::glamx::{Pose3, Quat, Vec3};
 pub use arm::Arm;
 pub use body::RobotBodies;
 pub use driver::Driver;
+#[cfg(feature = "mujoco")]
+pub use mujoco::Mujoco;
 pub use physics::Physics;
 pub use rapier::Rapier;
-pub use scene::{Body, Geom, Scene, Shape};
+pub use scene::{Body, Geom, Inertial, Scene, Shape};
 
 use crate::interface::{ARM_JOINTS, ARMS, STATE, WRIST};
 use crate::raster::{Models, Raster};

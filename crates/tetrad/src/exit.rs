@@ -219,6 +219,9 @@ fn robot_hint(error: &robot::Error) -> Option<&'static str> {
         robot::Error::Dataset { .. } => {
             Some("docs/robot.md says what a dataset must hold, and how features are mapped")
         }
+        robot::Error::Mjcf { .. } => {
+            Some("docs/robot.md says what of MJCF is read; `tetrad robot scene --to` writes some")
+        }
         robot::Error::Record { .. } => {
             Some("remove the file and render again: the other attempts of the run are whole")
         }

@@ -47,7 +47,17 @@ pub fn demonstrate(
     with_pictures: bool,
     observer: &mut dyn FnMut(Tick),
 ) -> Outcome {
-    let mut world = setup.world();
+    demonstrate_in(setup.world(), setup, disturbance, with_pictures, observer)
+}
+
+/// The same in a world of this setup with another engine.
+pub fn demonstrate_in(
+    mut world: World,
+    setup: &Setup,
+    disturbance: f32,
+    with_pictures: bool,
+    observer: &mut dyn FnMut(Tick),
+) -> Outcome {
     let n_robots = world.n_robots();
     let mut experts: Vec<Expert> =
         (0..n_robots).map(|robot| Expert::new(setup, &world, robot)).collect();

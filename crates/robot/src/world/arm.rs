@@ -150,7 +150,7 @@ fn rest(angles: &[f32; ARM_JOINTS]) -> [f32; ARM_JOINTS] {
 }
 
 /// The step that reduces `error` with damping, plus as much of `pull` as does not disturb it.
-fn least_squares(
+pub(crate) fn least_squares(
     columns: &[[f32; 6]; ARM_JOINTS],
     error: &[f32; 6],
     pull: &[f32; ARM_JOINTS],

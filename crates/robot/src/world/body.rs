@@ -94,6 +94,7 @@ pub fn add_robot(scene: &mut Scene, prefix: &str, base: Pose3, rgb: [u8; 3]) -> 
             Geom::new(Shape::Ball(0.09), Vec3::new(-0.12, 0.0, 0.62), [60, 62, 66]).ghost(),
         ],
         mass: 1.0,
+        inertial: None,
         group: Group::Fixture,
         friction: 0.5,
         weighs: false,
@@ -101,6 +102,25 @@ pub fn add_robot(scene: &mut Scene, prefix: &str, base: Pose3, rgb: [u8; 3]) -> 
     let left = add_arm(scene, &format!("{prefix}.left"), base, 1.0, rgb);
     let right = add_arm(scene, &format!("{prefix}.right"), base, -1.0, rgb);
     RobotBodies { base, arms: [left, right] }
+}
+
+/// The robots of a scene that was read from a file, by the names that [`add_robot`] gives.
+#[must_use]
+pub fn find_robots(scene: &Scene) -> Vec<RobotBodies> {
+    let arm = |prefix: &str| -> Option<ArmBodies> {
+        let mut links = [0; ARM_JOINTS];
+        for (idx, link) in links.iter_mut().enumerate() {
+            *link = scene.find(&format!("{prefix}.{}", idx + 1))?;
+        }
+        let finger = |number: usize| scene.find(&format!("{prefix}.finger{number}"));
+        Some(ArmBodies { links, fingers: [finger(1)?, finger(2)?] })
+    };
+    let torsos = scene.bodies.iter().filter_map(|body| {
+        let prefix = body.name.strip_suffix(".torso")?;
+        let arms = [arm(&format!("{prefix}.left"))?, arm(&format!("{prefix}.right"))?];
+        Some(RobotBodies { base: body.pose, arms })
+    });
+    torsos.collect()
 }
 
 fn add_arm(scene: &mut Scene, prefix: &str, base: Pose3, side: f32, rgb: [u8; 3]) -> ArmBodies {
@@ -160,6 +180,7 @@ fn add_arm(scene: &mut Scene, prefix: &str, base: Pose3, side: f32, rgb: [u8; 3]
             }),
             geoms,
             mass,
+            inertial: None,
             group: Group::Hand,
             friction: 0.6,
             weighs: false,
@@ -189,6 +210,7 @@ fn add_arm(scene: &mut Scene, prefix: &str, base: Pose3, side: f32, rgb: [u8; 3]
                 [206, 208, 212],
             )],
             mass: 0.05,
+            inertial: None,
             group: Group::Hand,
             friction: 1.6,
             weighs: false,

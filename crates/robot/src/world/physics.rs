@@ -10,7 +10,7 @@ pub const STEP_SECS: f32 = TICK_NS as f32 * 1e-9;
 
 /// Rigid bodies under gravity, contact and servos. Bodies are named by their index in the
 /// [`Scene`](super::scene::Scene) that the engine was built from. The same scene and targets give the
-/// same states, bit for bit, on every machine.
+/// same states, bit for bit; with the embedded engine on every machine.
 pub trait Physics: Send {
     /// Advances by one step of [`STEP_SECS`].
     fn step(&mut self);

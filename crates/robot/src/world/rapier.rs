@@ -9,7 +9,7 @@ use rapier3d::glamx::{Pose3, Quat, Vec3};
 use rapier3d::prelude as rp;
 
 use super::physics::{Physics, STEP_SECS};
-use super::scene::{Axis, Body, Geom, Group, Joint, Scene, Shape};
+use super::scene::{Axis, Body, FrictionRule, Geom, Group, Inertial, Joint, Scene, Shape};
 
 /// Surfaces nearer than this touch, in metres.
 const TOUCH: f32 = 5e-4;
@@ -73,7 +73,7 @@ impl Rapier {
         for body in &scene.bodies {
             let parent = body.parent.map_or(Pose3::IDENTITY, |parent| world_poses[parent]);
             let pose = parent * body.pose;
-            engine.add(body, pose);
+            engine.add(body, pose, scene.friction_rule);
             world_poses.push(pose);
         }
         engine.couple(scene);
@@ -81,7 +81,7 @@ impl Rapier {
         engine
     }
 
-    fn add(&mut self, body: &Body, pose: Pose3) {
+    fn add(&mut self, body: &Body, pose: Pose3, rule: FrictionRule) {
         let fixed = matches!(body.joint, Joint::Fixed) && body.parent.is_none();
         let builder =
             if fixed { rp::RigidBodyBuilder::fixed() } else { rp::RigidBodyBuilder::dynamic() };
@@ -104,7 +104,7 @@ impl Rapier {
                 .position(pose_of(geom))
                 .density(0.0)
                 .friction(body.friction)
-                .friction_combine_rule(rp::CoefficientCombineRule::Average)
+                .friction_combine_rule(combine_rule(rule))
                 .collision_groups(rp::InteractionGroups::new(
                     memberships,
                     filter,
@@ -310,25 +310,15 @@ fn shape_of(geom: &Geom) -> rp::SharedShape {
     }
 }
 
-/// Mass, centre and inertia of all geoms as boxes of one density. Boxes are near enough for balls and
-/// cylinders, and give every body an inertia about every axis.
 fn mass_of(body: &Body) -> rp::MassProperties {
-    let volume: f32 = body.geoms.iter().map(|geom| geom.shape.volume()).sum();
-    let (mut centre, mut low, mut high) =
-        (Vec3::ZERO, Vec3::splat(f32::MAX), Vec3::splat(f32::MIN));
-    for geom in &body.geoms {
-        centre += geom.pose.translation * (geom.shape.volume() / volume);
-        let half = geom.shape.half_extents();
-        for corner in 0..8 {
-            let sign = |bit: usize| if corner >> bit & 1 == 0 { -1.0 } else { 1.0 };
-            let point = geom.pose * (half * Vec3::new(sign(0), sign(1), sign(2)));
-            low = low.min(point);
-            high = high.max(point);
-        }
+    let Inertial { frame, moments } = body.spread();
+    let (centre, axes) = (frame.translation, frame.rotation);
+    rp::MassProperties::with_principal_inertia_frame(centre, body.mass, moments, axes)
+}
+
+fn combine_rule(rule: FrictionRule) -> rp::CoefficientCombineRule {
+    match rule {
+        FrictionRule::Mean => rp::CoefficientCombineRule::Average,
+        FrictionRule::Larger => rp::CoefficientCombineRule::Max,
     }
-    let size = if body.geoms.is_empty() { Vec3::splat(0.05) } else { high - low };
-    let square = size * size;
-    let inertia = Vec3::new(square.y + square.z, square.x + square.z, square.x + square.y)
-        * (body.mass / 12.0);
-    rp::MassProperties::new(centre, body.mass, inertia)
 }

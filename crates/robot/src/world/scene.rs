@@ -87,6 +87,29 @@ pub enum Joint {
     Slide(Axis),
 }
 
+impl Joint {
+    /// The axis of a hinge or slide.
+    #[must_use]
+    pub fn axis(&self) -> Option<&Axis> {
+        match self {
+            Self::Hinge(axis) | Self::Slide(axis) => Some(axis),
+            Self::Fixed | Self::Free => None,
+        }
+    }
+
+    /// The displacement at which it starts.
+    #[must_use]
+    pub fn start(&self) -> Pose3 {
+        match self {
+            Self::Fixed | Self::Free => Pose3::IDENTITY,
+            Self::Hinge(axis) => {
+                Pose3::from_rotation(Quat::from_axis_angle(axis.direction, axis.start))
+            }
+            Self::Slide(axis) => Pose3::from_translation(axis.direction * axis.start),
+        }
+    }
+}
+
 /// A joint of one degree of freedom.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
@@ -145,12 +168,63 @@ pub struct Body {
     pub geoms: Vec<Geom>,
     /// Its mass in kilograms (of no account where it is fixed to the world).
     pub mass: f32,
+    /// Where its mass is; none: as of one box around its shapes.
+    pub inertial: Option<Inertial>,
     /// What it can touch.
     pub group: Group,
     /// Coulomb friction of its surface.
     pub friction: f32,
     /// Whether gravity pulls it. Arms hold their own weight.
     pub weighs: bool,
+}
+
+impl Body {
+    /// How its mass is spread: as said, or as of one box around all shapes, which is near enough for
+    /// balls and cylinders and gives every body an inertia about every axis.
+    #[must_use]
+    pub fn spread(&self) -> Inertial {
+        self.inertial.unwrap_or_else(|| self.boxed())
+    }
+
+    fn boxed(&self) -> Inertial {
+        let volume: f32 = self.geoms.iter().map(|geom| geom.shape.volume()).sum();
+        let (mut centre, mut low, mut high) =
+            (Vec3::ZERO, Vec3::splat(f32::MAX), Vec3::splat(f32::MIN));
+        for geom in &self.geoms {
+            centre += geom.pose.translation * (geom.shape.volume() / volume);
+            let half = geom.shape.half_extents();
+            for corner in 0..8 {
+                let sign = |bit: usize| if corner >> bit & 1 == 0 { -1.0 } else { 1.0 };
+                let point = geom.pose * (half * Vec3::new(sign(0), sign(1), sign(2)));
+                low = low.min(point);
+                high = high.max(point);
+            }
+        }
+        let size = if self.geoms.is_empty() { Vec3::splat(0.05) } else { high - low };
+        let square = size * size;
+        let moments = Vec3::new(square.y + square.z, square.x + square.z, square.x + square.y)
+            * (self.mass / 12.0);
+        Inertial { frame: Pose3::from_translation(centre), moments }
+    }
+}
+
+/// How the mass of a body is spread.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Inertial {
+    /// The centre of mass, and which way the principal axes point, in the body's frame.
+    pub frame: Pose3,
+    /// Moments of inertia about these axes, in kilogram square metres.
+    pub moments: Vec3,
+}
+
+/// The friction of two bodies that touch, from that of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FrictionRule {
+    /// The mean of both.
+    #[default]
+    Mean,
+    /// The larger one, as MuJoCo has it.
+    Larger,
 }
 
 /// Two joints that move as one: the second is always at the position of the first.
@@ -169,6 +243,8 @@ pub struct Scene {
     pub bodies: Vec<Body>,
     /// Joints that move as one.
     pub couplings: Vec<Coupling>,
+    /// What friction two bodies have together.
+    pub friction_rule: FrictionRule,
 }
 
 impl Scene {
@@ -176,6 +252,37 @@ impl Scene {
     pub fn add(&mut self, body: Body) -> usize {
         self.bodies.push(body);
         self.bodies.len() - 1
+    }
+
+    /// Where every body is at first: joints stand where [`Axis::start`] says.
+    #[must_use]
+    pub fn start_poses(&self) -> Vec<Pose3> {
+        let mut poses: Vec<Pose3> = Vec::with_capacity(self.bodies.len());
+        for body in &self.bodies {
+            let parent = body.parent.map_or(Pose3::IDENTITY, |parent| poses[parent]);
+            poses.push(parent * body.pose * body.joint.start());
+        }
+        poses
+    }
+
+    /// The body from which a body hangs, which stands on the world itself.
+    #[must_use]
+    pub fn root(&self, mut body: usize) -> usize {
+        while let Some(parent) = self.bodies[body].parent {
+            body = parent;
+        }
+        body
+    }
+
+    /// Whether a body can never move.
+    #[must_use]
+    pub fn is_static(&self, mut body: usize) -> bool {
+        loop {
+            match (&self.bodies[body].joint, self.bodies[body].parent) {
+                (Joint::Fixed, Some(parent)) => body = parent,
+                (joint, _) => return *joint == Joint::Fixed,
+            }
+        }
     }
 
     /// The body of this name.

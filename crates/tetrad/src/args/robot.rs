@@ -32,6 +32,8 @@ pub(crate) enum Robot {
     /// A process of `run`, or of `bench`.
     #[command(hide = true, subcommand)]
     Part(Part),
+    /// Write a task's scene as MJCF, or read a file of MJCF and say what it holds.
+    Scene(Scene),
     /// Say what a policy is: shape, parameters, what it was trained with.
     Info {
         /// A policy's safetensors, or the name of a shape: tiny, small, medium, helix.
@@ -235,4 +237,25 @@ pub(crate) struct Eval {
     /// Attempts at once (default: cores).
     #[arg(long)]
     pub(crate) jobs: Option<usize>,
+}
+
+/// `tetrad robot scene`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("way").required(true).args(["to", "from"]))]
+pub(crate) struct Scene {
+    /// File to write: MuJoCo reads it as it is.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+    /// File to read instead: what it holds, and what becomes of it in two simulated seconds.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["task", "seed", "scenes"])]
+    pub(crate) from: Option<PathBuf>,
+    /// The task whose scene is written.
+    #[arg(long, default_value = "pick-place")]
+    pub(crate) task: String,
+    /// The scene's seed.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Which scenes.
+    #[arg(long, value_enum, default_value = "train")]
+    pub(crate) scenes: Scenes,
 }

@@ -30,6 +30,7 @@ mod robot_eval;
 mod robot_lerobot;
 mod robot_replay;
 mod robot_run;
+mod robot_scene;
 pub(crate) mod runs;
 pub(crate) mod serve_scripted;
 pub(crate) mod tour;

@@ -13,7 +13,7 @@ use runs::Store;
 use serde::Serialize;
 
 use super::genome::interrupted;
-use super::{robot_bench, robot_eval, robot_lerobot, robot_replay, robot_run};
+use super::{robot_bench, robot_eval, robot_lerobot, robot_replay, robot_run, robot_scene};
 use crate::args::robot::{Collect, Robot, Train};
 use crate::exit::{Status, usage};
 use crate::output::Output;
@@ -35,6 +35,7 @@ pub(crate) fn run(
         Robot::Replay { run, open } => robot_replay::run(&run, open, &store()?, output),
         Robot::Bench(flags) => robot_bench::run(&flags, output),
         Robot::Part(part) => robot_run::part(part, output),
+        Robot::Scene(flags) => robot_scene::run(&flags, output),
         Robot::Info { policy } => info(&policy, output),
     }
 }

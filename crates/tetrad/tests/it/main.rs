@@ -13,4 +13,5 @@ mod kernels_workers;
 mod lerobot;
 mod local_model;
 mod robot;
+mod robot_scene;
 mod tidy;
