@@ -6,6 +6,8 @@
 //! matter in which pieces the sequence was given.
 
 mod backward;
+mod fused;
+mod turn;
 
 use crate::blocked::{BLOCK, Blocked, Row};
 use crate::cpu::Cpu;
@@ -18,6 +20,9 @@ const QUERIES: usize = 14;
 
 /// Blocks of keys that are taken at once.
 const GROUP: usize = 4;
+
+/// 32 channels of 32 keys, or of 32 tokens.
+type KeyBlock = [Row; BLOCK];
 
 /// Rotary positions in halves (NeoX): `(a, b)` to `(a cos - b sin, a sin + b cos)`.
 #[derive(Debug, Clone)]
@@ -175,6 +180,8 @@ impl Attention {
         }
         let first = state.n_tokens;
         let table = self.rotary.tables(first, n_tokens);
+        let turns = (cpu.found && self.head_size.is_multiple_of(BLOCK))
+            .then(|| turn::Turns::new(&table, self.head_size / 2));
         let n_rows = self.padded() / BLOCK * n_tokens;
         let mut all = vec![Row::ZERO; self.n_heads * n_rows];
         // A query meets every key before it.
@@ -183,10 +190,20 @@ impl Attention {
         threads::by_units_with(&mut all, &mut state.heads, n_heads, work, |head, out, caches| {
             for (idx, (out, cache)) in out.chunks_exact_mut(n_rows).zip(caches).enumerate() {
                 let head = head + idx;
-                self.remember(qkv, head, first, &table, cache);
-                let queries = self.queries(qkv, head, &table);
+                let queries = match &turns {
+                    Some(turns) => turns.remember(cpu, self, qkv, head, first, cache),
+                    None => {
+                        self.remember(qkv, head, first, &table, cache);
+                        self.queries(qkv, head, &table)
+                    }
+                };
                 let (attention, queries) = (self, queries.as_slice());
-                simd::run(cpu, Head { attention, queries, cache, first, n_tokens, out });
+                let head = Head { attention, queries, cache, first, n_tokens, out };
+                if cpu.found {
+                    simd::run(cpu, fused::Fused(head));
+                } else {
+                    simd::run(cpu, head);
+                }
             }
         });
         state.n_tokens += n_tokens;

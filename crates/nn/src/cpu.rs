@@ -24,11 +24,15 @@ pub struct Cpu {
     pub vnni: bool,
     /// Tiles of bfloat16 and bytes (AMX), where the kernel lets this process use them.
     pub amx: bool,
+    /// Schedules that a search of `kernels` found for vectors of sixteen floats, in place of the
+    /// plain ones; the same bits. Where they come from is in `provenance/`.
+    pub found: bool,
 }
 
 impl Cpu {
     /// Nothing but plain Rust.
-    pub const PORTABLE: Cpu = Cpu { isa: Isa::Portable, bf16: false, vnni: false, amx: false };
+    pub const PORTABLE: Cpu =
+        Cpu { isa: Isa::Portable, bf16: false, vnni: false, amx: false, found: false };
 
     /// The best that this processor has.
     pub fn best() -> Cpu {
@@ -44,6 +48,9 @@ impl Cpu {
             if isa <= best.isa {
                 all.push(Cpu { isa, ..Cpu::PORTABLE });
             }
+        }
+        if best.found {
+            all.push(Cpu { isa: best.isa, found: true, ..Cpu::PORTABLE });
         }
         if best.bf16 || best.vnni {
             all.push(Cpu { amx: false, ..best });

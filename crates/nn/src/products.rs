@@ -5,7 +5,9 @@ mod f32;
 mod int8;
 mod pages;
 
-pub(crate) use f32::{tile as tile_f32, tiles as tiles_f32};
+pub(crate) use f32::{
+    tile as tile_f32, tile_anew as tile_f32_anew, tile_over as tile_f32_over, tiles as tiles_f32,
+};
 
 use std::ops::Range;
 

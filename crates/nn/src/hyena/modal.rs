@@ -53,31 +53,35 @@ fn sixteen<V: Lanes>(
     g: &[Row],
     out: &mut [Row],
 ) {
-    let poles: &[Row; MODES] = poles.try_into().expect("16 modes");
-    let residues: &[Row; MODES] = residues.try_into().expect("16 modes");
     for half in 0..2 {
+        let of = |rows: &[Row]| {
+            let mut all = [[0.0; 16]; MODES];
+            for (to, row) in all.iter_mut().zip(rows) {
+                *to = *row.halves()[half];
+            }
+            all
+        };
+        let (poles, residues) = (of(poles), of(residues));
         let skip = V::load(skip.halves()[half]);
-        let mut states = [V::splat(0.0); MODES];
-        for mode in 0..MODES {
-            states[mode] = V::load(state[mode].halves()[half]);
-        }
+        let mut states = of(state).map(|state| V::load(&state));
         for (g, out) in g.iter().zip(out.iter_mut()) {
-            let g = V::load(g.halves()[half]);
+            let g = V::load(&g.0.as_chunks::<16>().0[half]);
             let mut sums = [V::splat(0.0); CHAINS];
             sums[0] = g.mul(skip);
-            for mode in 0..MODES {
-                let pole = V::load(poles[mode].halves()[half]);
-                let residue = V::load(residues[mode].halves()[half]);
-                states[mode] = states[mode].fma(pole, g);
-                sums[mode % CHAINS] = states[mode].fma(residue, sums[mode % CHAINS]);
+            // Two loops of constant length, so that states and sums are registers.
+            for first in 0..MODES / CHAINS {
+                for (chain, sum) in sums.iter_mut().enumerate() {
+                    let mode = first * CHAINS + chain;
+                    states[mode] = states[mode].fma(V::load(&poles[mode]), g);
+                    *sum = states[mode].fma(V::load(&residues[mode]), *sum);
+                }
             }
             let y = sums[0].add(sums[1]).add(sums[2].add(sums[3]));
-            let out = out.halves_mut().into_iter().nth(half).expect("two halves");
+            let out = &mut out.0.as_chunks_mut::<16>().0[half];
             V::load(out).mul(y).store(out);
         }
-        for mode in 0..MODES {
-            let to = state[mode].halves_mut().into_iter().nth(half).expect("two halves");
-            states[mode].store(to);
+        for (state, to) in states.into_iter().zip(state.iter_mut()) {
+            state.store(&mut to.0.as_chunks_mut::<16>().0[half]);
         }
     }
 }

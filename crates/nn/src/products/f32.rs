@@ -187,13 +187,31 @@ fn sums<V: Lanes, const N: usize>(
     of: Share,
     out: &mut [Row],
 ) {
-    let asks = of.n_tiles == 1;
     let out: &mut [Row; N] = (&mut out[to..to + N]).try_into().expect("N rows");
     let mut sums = [[V::splat(0.0); 2]; N];
     for row in 0..N {
         let [low, high] = out[row].halves();
         sums[row] = [V::load(low), V::load(high)];
     }
+    gather::<V, N>(x, panel, n_tokens, at, of, &mut sums);
+    for row in 0..N {
+        let [low, high] = out[row].halves_mut();
+        sums[row][0].store(low);
+        sums[row][1].store(high);
+    }
+}
+
+/// Adds to sums in registers.
+#[inline(always)]
+fn gather<V: Lanes, const N: usize>(
+    x: &[Row],
+    panel: &[Row],
+    n_tokens: usize,
+    at: usize,
+    of: Share,
+    sums: &mut [[V; 2]; N],
+) {
+    let asks = of.n_tiles == 1;
     for (x, weights) in x.chunks_exact(n_tokens).zip(panel.chunks_exact(BLOCK)) {
         let x: &[Row; N] = (&x[at..at + N]).try_into().expect("N rows");
         let weights: &[Row; BLOCK] = weights.try_into().expect("a block");
@@ -214,9 +232,45 @@ fn sums<V: Lanes, const N: usize>(
             }
         }
     }
+}
+
+/// [`tile`] that begins with nothing: what `out` held does not matter.
+#[inline(always)]
+pub(crate) fn tile_anew<V: Lanes, const N: usize>(
+    x: &[Row],
+    panel: &[Row],
+    n_tokens: usize,
+    at: usize,
+    out: &mut [Row],
+) {
+    let out: &mut [Row; N] = out.try_into().expect("N rows");
+    let mut sums = [[V::splat(0.0); 2]; N];
+    gather::<V, N>(x, panel, n_tokens, at, Share::NONE, &mut sums);
+    for (row, sums) in out.iter_mut().zip(sums) {
+        for (half, to) in row.halves_mut().into_iter().enumerate() {
+            sums[half].store(to);
+        }
+    }
+}
+
+/// Adds the products of `N` tokens with several panels to `out`; each pair has `N` rows of the block of
+/// inputs that its panel is for. The sums stay in registers over all of them.
+#[inline(always)]
+pub(crate) fn tile_over<'a, V: Lanes, const N: usize>(
+    pairs: impl Iterator<Item = (&'a [Row], &'a [Row])>,
+    out: &mut [Row],
+) {
+    let out: &mut [Row; N] = out.try_into().expect("N rows");
+    let mut sums = [[V::splat(0.0); 2]; N];
     for row in 0..N {
-        let [low, high] = out[row].halves_mut();
-        sums[row][0].store(low);
-        sums[row][1].store(high);
+        sums[row] = out[row].halves().map(V::load);
+    }
+    for (x, panel) in pairs {
+        gather::<V, N>(x, panel, N, 0, Share::NONE, &mut sums);
+    }
+    for (row, sums) in out.iter_mut().zip(sums) {
+        for (half, to) in row.halves_mut().into_iter().enumerate() {
+            sums[half].store(to);
+        }
     }
 }

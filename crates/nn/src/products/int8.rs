@@ -6,7 +6,7 @@
 use super::f32::{AHEAD_BYTES, Share};
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
-use crate::simd::{self, Kernel, Lanes, Quads};
+use crate::simd::{self, INTEGERS, Kernel, Lanes, Quads};
 use crate::threads;
 
 /// Inputs in one block of bytes, and fours of them.
@@ -18,9 +18,6 @@ const GREATEST: f32 = 127.0;
 
 /// Tokens that are taken at once, where there are registers for them.
 const MOST_TOKENS: usize = 12;
-
-/// A float whose neighbours are the integers, far enough from both ends of them.
-const INTEGERS: f32 = 12_582_912.0;
 
 /// What unsigned inputs are shifted by: their highest bit is flipped.
 const SHIFT: i32 = 128;

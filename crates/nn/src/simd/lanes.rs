@@ -5,6 +5,10 @@ use super::bits::{Pairs, Quads};
 /// Floats in one vector.
 pub(crate) const LANES: usize = 16;
 
+/// A float whose neighbours are the integers: what is added to it is rounded, ties to even, into its
+/// last bits.
+pub(crate) const INTEGERS: f32 = 12_582_912.0;
+
 /// Sixteen floats. Every implementation gives the same bits for the same operations: fused
 /// multiply-add everywhere, sums across lanes in one fixed order.
 pub(crate) trait Lanes: Copy {
@@ -32,6 +36,8 @@ pub(crate) trait Lanes: Copy {
     fn round(self) -> Self;
     /// `self` × 2^`power` for integral powers from −126 to 127.
     fn scale_by_power(self, power: Self) -> Self;
+    /// `self` × 2^n, where `shifted` is [`INTEGERS`] + n and the result is a normal number.
+    fn raise(self, shifted: Self) -> Self;
 
     /// Adds the products of one pair of bfloat16 with sixteen pairs. The sum of a pair may be
     /// rounded once or twice, by processor.
@@ -83,14 +89,29 @@ pub(crate) trait Lanes: Copy {
         let x = self.max(Self::splat(-87.0)).min(Self::splat(88.0));
         // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts keeps r exact.
         let n = x.mul(Self::splat(std::f32::consts::LOG2_E)).round();
-        let r = n.fma(Self::splat(-0.693_359_4), x);
+        x.exp_beside(n).scale_by_power(n)
+    }
+
+    /// e^x of what is not above 0: the bits of [`Lanes::exp`] in fewer instructions, because rounding is
+    /// an addition, and the sum's last bits go into the exponent as they are.
+    #[inline(always)]
+    fn exp_below(self) -> Self {
+        let x = self.max(Self::splat(-87.0));
+        let shifted = x.mul(Self::splat(std::f32::consts::LOG2_E)).add(Self::splat(INTEGERS));
+        x.exp_beside(shifted.add(Self::splat(-INTEGERS))).raise(shifted)
+    }
+
+    /// e^x / 2^n, where n is the integer nearest to x / ln 2.
+    #[inline(always)]
+    fn exp_beside(self, n: Self) -> Self {
+        let r = n.fma(Self::splat(-0.693_359_4), self);
         let r = n.fma(Self::splat(2.121_944_4e-4), r);
         // Taylor's series to r^7 is below half a unit of the last place on this range.
         let mut p = Self::splat(1.0 / 5040.0);
         for coefficient in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
             p = p.fma(r, Self::splat(coefficient));
         }
-        p.scale_by_power(n)
+        p
     }
 
     /// Error function, to 5e-7: the ratio of polynomials that Eigen uses for floats.

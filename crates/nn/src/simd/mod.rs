@@ -12,7 +12,7 @@ mod portable;
 mod x86;
 
 pub(crate) use bits::{Pairs, Quads};
-pub(crate) use lanes::{Kernel, Lanes};
+pub(crate) use lanes::{INTEGERS, Kernel, Lanes};
 
 use crate::cpu::{Cpu, Isa};
 
@@ -33,7 +33,7 @@ pub(crate) fn detect() -> Cpu {
     };
     let bf16 = avx512 && has!("avx512bf16");
     let vnni = avx512 && has!("avx512vnni");
-    Cpu { isa, bf16, vnni, amx: bf16 && vnni && amx::permitted() }
+    Cpu { isa, bf16, vnni, amx: bf16 && vnni && amx::permitted(), found: avx512 }
 }
 
 /// Finds what this processor and kernel offer.

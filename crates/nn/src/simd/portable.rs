@@ -86,6 +86,14 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn raise(self, shifted: Self) -> Self {
+        self.each(shifted, |a, shifted| {
+            // Of `INTEGERS` itself nothing is left of the exponent's place.
+            f32::from_bits(a.to_bits().wrapping_add(shifted.to_bits() << 23))
+        })
+    }
+
+    #[inline(always)]
     fn prefetch<T>(_: &T, _: usize) {}
 
     #[inline(always)]

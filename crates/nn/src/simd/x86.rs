@@ -146,6 +146,19 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn raise(self, shifted: Self) -> Self {
+        #[inline(always)]
+        fn half(value: __m256, shifted: __m256) -> __m256 {
+            // SAFETY: `Lanes` is used inside `run_avx2` only.
+            unsafe {
+                let power = _mm256_slli_epi32::<23>(_mm256_castps_si256(shifted));
+                _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(value), power))
+            }
+        }
+        Self(half(self.0, shifted.0), half(self.1, shifted.1))
+    }
+
+    #[inline(always)]
     fn prefetch<T>(from: &T, bytes: usize) {
         // SAFETY: an address that is not mapped is ignored.
         unsafe {
@@ -301,6 +314,15 @@ impl<const BF16: bool, const VNNI: bool> Lanes for Avx512<BF16, VNNI> {
         unsafe {
             let biased = _mm512_add_epi32(_mm512_cvtps_epi32(power.0), _mm512_set1_epi32(127));
             Self(_mm512_mul_ps(self.0, _mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased))))
+        }
+    }
+
+    #[inline(always)]
+    fn raise(self, shifted: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let power = _mm512_slli_epi32::<23>(_mm512_castps_si512(shifted.0));
+            Self(_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(self.0), power)))
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod attention;
 mod damaged;
+mod found;
 mod hyena;
 mod norm;
 mod products;
