@@ -10,7 +10,7 @@ use crate::reference::random;
 /// Nothing but the order of work may differ: results are held to the same bits.
 #[test]
 fn what_was_found_gives_the_same_bits_as_the_definition() {
-    let n_tokens = 300;
+    let n_tokens = 200;
     for (n_heads, size) in [(2, 32), (1, 64), (3, 16), (1, 128)] {
         let n_channels = n_heads * size;
         // Large enough that some scores dominate; more keys than are taken at once.
@@ -36,7 +36,7 @@ fn what_was_found_gives_the_same_bits_as_the_definition() {
         };
         let want = run(Cpu::PORTABLE, &[n_tokens]);
         for cpu in Cpu::all().into_iter().filter(|cpu| cpu.found) {
-            for pieces in [&[n_tokens][..], &[1, 130, 31, 138]] {
+            for pieces in [&[n_tokens][..], &[1, 130, 31, 38]] {
                 assert!(run(cpu, pieces) == want, "{n_heads} heads of {size}, {cpu:?}, {pieces:?}");
             }
         }

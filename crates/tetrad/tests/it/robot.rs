@@ -35,7 +35,7 @@ fn assert_pages(folder: &Path, run: &str, n_attempts: usize) {
     for path in attempts {
         let html = std::fs::read_to_string(path.as_str().expect("a path")).expect("a page");
         assert!(html.contains("data:image/png;base64,") && html.ends_with("</html>\n"));
-        assert!(html.contains("Left wrist, m") && !html.contains("http://www.w3.org/1999"));
+        assert!(html.contains("Left wrist, m") && !html.contains("src=\"http"));
     }
     let report = pages["report"].as_str().expect("a path");
     assert!(std::fs::read_to_string(report).expect("a page").contains("attempt-0000.html"));
