@@ -26,6 +26,11 @@ pub enum Blend {
     Ensemble(f32),
 }
 
+impl Blend {
+    /// How trained policies are played.
+    pub const PLAYED: Blend = Blend::Ensemble(0.01);
+}
+
 /// How actions are played.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ChunkConfig {

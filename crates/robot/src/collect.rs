@@ -42,6 +42,9 @@ pub struct CollectConfig {
     pub n_threads: usize,
 }
 
+/// What is done at a tick; nothing to stay where one is.
+pub type Acting<'a> = dyn FnMut(&Seen) -> Option<[f32; ACTION]> + 'a;
+
 /// Somebody who acts while experts say what they would do: an attempt shows where it goes wrong, and
 /// what would have been right (DAgger, arXiv 1011.0686).
 pub trait Actor: Sync {
@@ -49,7 +52,7 @@ pub trait Actor: Sync {
     fn name(&self) -> &str;
 
     /// Begins an attempt: what is given is asked at every tick, as in [`attempt`].
-    fn begin<'a>(&'a self, setup: &Setup) -> Box<dyn FnMut(&Seen) -> Option<[f32; ACTION]> + 'a>;
+    fn begin<'a>(&'a self, setup: &Setup) -> Box<Acting<'a>>;
 }
 
 /// What became of a collection so far.

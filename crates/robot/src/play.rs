@@ -156,11 +156,11 @@ impl Plan {
     }
 }
 
-/// S1 at every tick; what it said last for as long as its chunk lasts.
+/// S1 at every tick; what it said about it in earlier ones counts, too.
 fn fast_config(config: &PolicyConfig) -> FastConfig {
     let length = config.chunk_ticks().clamp(1, 1000);
     FastConfig {
-        chunks: ChunkConfig { length, blend: Blend::Newest, speed: 1.0 },
+        chunks: ChunkConfig { length, blend: Blend::PLAYED, speed: 1.0 },
         ..FastConfig::DEFAULT
     }
 }

@@ -1,6 +1,6 @@
 //! The rows of a dataset: every one is looked at once, numbers are kept, pictures go to the store.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::info::{Feature, Info};
 use super::mapping::Found;
@@ -198,7 +198,8 @@ fn step(
     };
     let expected = cursor.frame as f64 / fps;
     // Times are of 32 bits, and half a frame off is another frame.
-    if !((secs - expected).abs() <= 0.5 / fps) {
+    let off = (secs - expected).abs();
+    if off.is_nan() || off > 0.5 / fps {
         return Err(wrong(format!(
             "`timestamp` is {}, and frame {} at {fps} frames a second is at {expected:.4}",
             secs as f32, cursor.frame
@@ -249,7 +250,7 @@ fn pictures(
     columns: &Columns,
     rows: &[Rows],
     [first_in_file, first_row, n]: [usize; 3],
-    path: &PathBuf,
+    path: &Path,
     wanted: &Wanted,
     store: &mut Store,
 ) -> Result<()> {
@@ -274,7 +275,8 @@ fn pictures(
         let picture = decode(bytes.data(), found.size).map_err(at)?;
         Ok((*row, *camera, pack(&picture, &found.camera)))
     };
-    let packed: Vec<Result<Vec<(usize, usize, Vec<u8>)>>> = std::thread::scope(|scope| {
+    type Packed = Vec<(usize, usize, Vec<u8>)>;
+    let packed: Vec<Result<Packed>> = std::thread::scope(|scope| {
         let threads: Vec<_> = jobs
             .chunks(share)
             .map(|jobs| scope.spawn(move || jobs.iter().map(one).collect()))

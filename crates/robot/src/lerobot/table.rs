@@ -32,6 +32,9 @@ enum Values {
     Bytes(Vec<ByteArray>),
 }
 
+/// Hears of some rows: the number of the first, how many, and their values by column.
+pub(super) type Show<'s> = dyn FnMut(usize, usize, &[Rows]) -> Result<()> + 's;
+
 impl Rows {
     fn range(&self, row: usize) -> std::ops::Range<usize> {
         let from = row.checked_sub(1).map_or(0, |before| self.ends[before]);
@@ -131,11 +134,7 @@ impl Table {
 
     /// Shows some rows after the other: the number of the first, how many there are, and their values
     /// by column.
-    pub(super) fn each(
-        &self,
-        columns: &[usize],
-        show: &mut dyn FnMut(usize, usize, &[Rows]) -> Result<()>,
-    ) -> Result<()> {
+    pub(super) fn each(&self, columns: &[usize], show: &mut Show<'_>) -> Result<()> {
         let schema = self.reader.metadata().file_metadata().schema_descr();
         let mut first = 0;
         for group in 0..self.reader.num_row_groups() {

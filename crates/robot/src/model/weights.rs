@@ -1,8 +1,8 @@
 //! Weights that come with the program.
 
-/// A trained policy as safetensors, in bfloat16; nothing while none comes with the program. For
+/// A trained policy as safetensors, in bfloat16. For
 /// [`super::Policy::built`]. Its card stands beside the file, in `crates/robot/weights`.
 #[must_use]
 pub fn shipped() -> Option<&'static [u8]> {
-    None
+    Some(include_bytes!("../../weights/tiny.safetensors"))
 }

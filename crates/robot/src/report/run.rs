@@ -121,7 +121,7 @@ fn tiles(page: &mut Page, played: &Played) {
             _ => format!("{what}, robot {}", robot + 1),
         };
         if played.time == Time::Real {
-            let share = measured.missed.share().map_or("–".to_owned(), |share| percent(share));
+            let share = measured.missed.share().map_or("–".to_owned(), percent);
             let text = format!(
                 "{} of {} at 200 Hz, longest outage {}",
                 measured.missed.hits, measured.missed.n, measured.longest_outage

@@ -5,8 +5,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::rehearse::{Pilot, Rehearsal};
-use crate::collect::{Actor, Seen};
-use crate::interface::{ACTION, TICKS_PER_SECOND};
+use crate::collect::{Acting, Actor};
+use crate::interface::TICKS_PER_SECOND;
 use crate::model::Policy;
 use crate::tasks::Setup;
 
@@ -31,10 +31,11 @@ impl Actor for Corrected<'_> {
         &self.name
     }
 
-    fn begin<'a>(&'a self, setup: &Setup) -> Box<dyn FnMut(&Seen) -> Option<[f32; ACTION]> + 'a> {
+    fn begin<'a>(&'a self, setup: &Setup) -> Box<Acting<'a>> {
         let told = setup.instructions.clone();
-        let new = |text: &String| Pilot::new(self.policy, Precision::F32, text);
-        let mut pilots: Vec<Pilot> = told.iter().map(new).collect();
+        let new = |text: &String| Pilot::new(self.policy, Precision::F32, text, &self.how).ok();
+        // A way to play that cannot be played moves nothing.
+        let mut pilots: Vec<Option<Pilot>> = told.iter().map(new).collect();
         let mut rng = ChaCha8Rng::seed_from_u64(setup.seed);
         rng.set_stream(u64::MAX - 1);
         let (mut is_policy, mut until) = (false, 0);
@@ -47,7 +48,9 @@ impl Actor for Corrected<'_> {
             }
             // It looks and thinks all the time, so that its latents are as old as they would be. What is
             // no action keeps the arm where it is, and the expert's answer to that is learned.
-            let action = pilots[seen.robot].act(seen, &told[seen.robot], &self.how).ok().flatten();
+            let pilot = pilots[seen.robot].as_mut();
+            let acted = pilot.map(|pilot| pilot.act(seen, &told[seen.robot], &self.how));
+            let action = acted.and_then(Result::ok).flatten();
             if is_policy { action } else { seen.expert.copied() }
         })
     }

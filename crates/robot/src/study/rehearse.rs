@@ -10,6 +10,7 @@ use nn::Precision;
 
 use super::keep::Keeper;
 use super::live::expect_body;
+use crate::chunks::{Action, Blend, ChunkConfig, Chunks};
 use crate::collect::{Outcome, Seen, attempt};
 use crate::error::{Error, Result};
 use crate::interface::{ACTION, TICKS_PER_FRAME, TICKS_PER_SECOND};
@@ -42,6 +43,8 @@ pub struct Rehearsal {
     pub delay: Delay,
     /// Ticks from one chunk of actions to the next: 1 for a new one every tick.
     pub act_every: u32,
+    /// How chunks that say something about the same tick are blended.
+    pub blend: Blend,
     /// Whether instructions name another object and place of the scene: what a policy does then shows
     /// whether it reads.
     pub swapped: bool,
@@ -49,7 +52,7 @@ pub struct Rehearsal {
 
 impl Default for Rehearsal {
     fn default() -> Self {
-        Rehearsal { delay: Delay::DEPLOYED, act_every: 2, swapped: false }
+        Rehearsal { delay: Delay::DEPLOYED, act_every: 1, blend: Blend::PLAYED, swapped: false }
     }
 }
 
@@ -92,15 +95,25 @@ pub(super) struct Pilot {
     looked_at: u32,
     /// When S2 may look again.
     next_look: u32,
-    chunk: Vec<f32>,
-    /// Tick of the chunk's first action.
-    chunk_at: Option<u32>,
+    /// What S1 said last, and how it is played.
+    said: Vec<f32>,
+    chunk: Vec<Action>,
+    chunks: Chunks,
+    next_ask: u32,
 }
 
 impl Pilot {
-    pub(super) fn new(policy: &Policy, precision: Precision, text: &str) -> Pilot {
+    /// # Errors
+    /// If chunks cannot be played so.
+    pub(super) fn new(
+        policy: &Policy,
+        precision: Precision,
+        text: &str,
+        how: &Rehearsal,
+    ) -> Result<Pilot> {
         let config = &policy.config;
-        Pilot {
+        let length = config.chunk_ticks();
+        Ok(Pilot {
             s1: policy.s1(precision),
             s2: policy.s2(precision),
             words: language::tokens(text, config.s2.words),
@@ -108,9 +121,11 @@ impl Pilot {
             coming: None,
             looked_at: 0,
             next_look: 0,
-            chunk: vec![0.0; config.chunk_ticks() * config.action],
-            chunk_at: None,
-        }
+            said: vec![0.0; length * config.action],
+            chunk: vec![[0.0; ACTION]; length],
+            chunks: Chunks::new(ChunkConfig { length, blend: how.blend, speed: 1.0 })?,
+            next_ask: 0,
+        })
     }
 
     /// The action for a tick; none before the first latent is there.
@@ -140,16 +155,15 @@ impl Pilot {
         if seen.is_new {
             self.s1.see(&pictures, latent)?;
         }
-        let n = ACTION;
-        let is_due = self.chunk_at.is_none_or(|at| seen.tick - at >= how.act_every.max(1));
-        if is_due {
-            self.s1.act(seen.state, latent, &mut self.chunk)?;
-            self.chunk_at = Some(seen.tick);
+        if seen.tick >= self.next_ask {
+            self.s1.act(seen.state, latent, &mut self.said)?;
+            for (into, action) in self.chunk.iter_mut().zip(self.said.chunks_exact(ACTION)) {
+                into.copy_from_slice(action);
+            }
+            self.chunks.push(u64::from(seen.tick), u64::from(seen.tick), &self.chunk);
+            self.next_ask = seen.tick + how.act_every.max(1);
         }
-        let idx = self.chunk_at.map_or(0, |at| (seen.tick - at) as usize);
-        let idx = idx.min(self.chunk.len() / n - 1);
-        let action = <[f32; ACTION]>::try_from(&self.chunk[idx * n..][..n]);
-        Ok(action.ok())
+        Ok(self.chunks.at(u64::from(seen.tick)))
     }
 
     /// Age of the latent in seconds at a tick; not a number where there is none.
@@ -199,7 +213,7 @@ fn go(
     let mut keeper = keep.map(begin).transpose()?;
     let told = told.instructions;
     let mut pilots: Vec<Pilot> =
-        told.iter().map(|text| Pilot::new(policy, precision, text)).collect();
+        told.iter().map(|text| Pilot::new(policy, precision, text, how)).collect::<Result<_>>()?;
     let mut failure = None;
     let outcome = attempt(setup, false, &mut |seen| {
         if failure.is_some() {

@@ -1,6 +1,6 @@
 //! Demonstrations, rehearsals, and the networks in the runtime's loops.
 
-use super::{Delay, Demonstrations, LiveS1, LiveS2, LiveWorld, Rehearsal, Score, limits, rehearse};
+use super::{Demonstrations, LiveS1, LiveS2, LiveWorld, Rehearsal, Score, limits, rehearse};
 use crate::collect::{CollectConfig, collect};
 use crate::model::{Normalisation, Policy, PolicyConfig};
 use crate::tasks::{Setup, Task, Variation};
@@ -62,7 +62,7 @@ fn an_untrained_policy_acts_the_same_way_each_time_and_fails() {
     let policy = Policy::drawn(config, normal, 1).expect("a policy");
     let mut setup = Setup::new(Task::OpenDrawer, 3, Variation::HELD_OUT);
     setup.task = Task::OpenDrawer;
-    let how = Rehearsal { act_every: 48, delay: Delay::DEPLOYED, swapped: false };
+    let how = Rehearsal { act_every: 40, ..Rehearsal::default() };
     let outcome = rehearse(&policy, nn::Precision::F32, &setup, &how).expect("an attempt");
     assert!(!outcome.success);
     let score = Score::of(Task::OpenDrawer, &[outcome]);

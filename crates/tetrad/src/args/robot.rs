@@ -223,8 +223,11 @@ pub(crate) struct Eval {
     #[arg(long, default_value_t = 125, value_name = "MS")]
     pub(crate) thinking: u32,
     /// Ticks of 5 ms from one chunk of actions to the next.
-    #[arg(long, default_value_t = 2, value_name = "TICKS")]
+    #[arg(long, default_value_t = 1, value_name = "TICKS")]
     pub(crate) act_every: u32,
+    /// The newest chunk alone says what is done, not all that say something about the tick.
+    #[arg(long)]
+    pub(crate) newest: bool,
     /// Give instructions that name another object and place: what succeeds then does not read.
     #[arg(long)]
     pub(crate) swapped: bool,

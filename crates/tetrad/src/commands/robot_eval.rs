@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nn::Precision;
+use robot::chunks::Blend;
 use robot::interface::TICK_NS;
 use robot::model::Policy;
 use robot::study::{Delay, Rehearsal, Score, expect_body, rehearse, rehearse_on_record};
@@ -81,7 +82,12 @@ pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Resul
         attempts: flags.attempts,
         seed: flags.seed,
         variation,
-        how: Rehearsal { delay, act_every: flags.act_every.max(1), swapped: flags.swapped },
+        how: Rehearsal {
+            delay,
+            act_every: flags.act_every.max(1),
+            blend: if flags.newest { Blend::Newest } else { Blend::PLAYED },
+            swapped: flags.swapped,
+        },
         int8: flags.int8,
         record: flags.record,
     };
