@@ -1,7 +1,8 @@
 """PyTorch as a baseline: it speaks the language of worker.c, outside the sandbox.
 
-Arguments: text of export.py, module file, sizes (JSON), eager or compile, threads, inputs and parameters
-(JSON lists of name, dtype, shape), then paths of orders, answers, what is given, what is returned.
+Arguments: eager or compile, threads, paths of orders, answers, what is given, what is returned. On
+standard input (JSON): the task's name and graph, the text that makes its module (export.py, suite.py or
+graph.py), and for export.py the module's file and sizes.
 Memory is mapped once; the judge moves contents between calls. Needs torch and numpy.
 """
 
@@ -30,12 +31,18 @@ def shared(path, writable):
     return mmap.mmap(file, os.fstat(file).st_size, flags, protection)
 
 
-def load(export, path, sizes):
-    """The module, and what it is called with."""
-    scope = {"__name__": "export", "torch": torch}
-    exec(compile(export, "export.py", "exec"), scope)
-    source = scope["Source"](path)
-    return source.make({**source.knobs, **sizes})
+def load(source, inputs):
+    """The module, what it is called with, and its parameters by the names that the task has."""
+    scope = {"__name__": "library", "torch": torch}
+    exec(compile(source["library"], "library", "exec"), scope)
+    if "file" in source:
+        file = scope["Source"](source["file"])
+        model, example = file.make({**file.knobs, **source["sizes"]})
+        return model, example, state_of(model)
+    model = scope["module"](source["name"], source["graph"])
+    example = [torch.zeros(spec["shape"], dtype=getattr(torch, NUMPY_TYPES[spec["dtype"]]))
+               for spec in inputs]
+    return model, example, dict(model.named_buffers())
 
 
 def state_of(model):
@@ -46,14 +53,14 @@ def state_of(model):
 
 
 def main():
-    export, path, sizes, mode, n_threads, inputs, parameters = sys.argv[1:8]
-    inputs, parameters = json.loads(inputs), json.loads(parameters)
-    files = zip(sys.argv[8:12], (False, True, False, True))
+    mode, n_threads, *paths = sys.argv[1:7]
+    source = json.load(sys.stdin)
+    inputs, parameters = source["graph"]["inputs"], source["graph"]["parameters"]
+    files = zip(paths, (False, True, False, True))
     orders, answers, given, returned = (shared(*file) for file in files)
     torch.set_num_threads(int(n_threads))
     torch.set_grad_enabled(False)
-    model, example = load(export, path, json.loads(sizes))
-    state = state_of(model)
+    model, example, state = load(source, inputs)
     for spec in parameters:
         value = state.get(spec["name"])
         if value is None and not spec["name"].startswith("c_"):

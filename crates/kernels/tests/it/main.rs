@@ -3,4 +3,5 @@
 mod fuzz;
 mod laws;
 mod parity;
+mod peers;
 mod torch;

@@ -43,7 +43,7 @@ fn needs_torch_a_kernel_is_timed_beside_eager_and_compiled_torch() {
     let mut judge = Judge::open(Box::new(known), &candidate, options()).expect("opens");
     println!("{:?} {:?}", judge.round_trip(), judge.floor());
     for compiled in [false, true] {
-        let peer = Peer::torch(&python, &module, compiled, &task, 2);
+        let peer = Peer::torch(&python, Some(&module), compiled, &task, 2);
         let timing =
             judge.time_against(&candidate, &peer).unwrap_or_else(|error| panic!("{error}"));
         let timing = timing.expect("the kernel is right");

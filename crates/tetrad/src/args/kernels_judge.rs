@@ -100,15 +100,16 @@ pub(crate) struct Time {
 pub(crate) struct Table {
     /// Bundled tasks by name, or files of tasks; all bundled ones when absent.
     pub(crate) tasks: Vec<String>,
-    /// Folder of the modules that imported tasks were made of, named like the tasks; without, and
-    /// for bundled tasks, kernels are compared with their base only.
+    /// Folder of the modules that imported tasks were made of, named like the tasks.
     #[arg(long, value_name = "DIR")]
     pub(crate) modules: Option<PathBuf>,
-    /// Interpreter with torch.
-    #[arg(long, value_name = "FILE", default_value = "python3", env = "TETRAD_TORCH_PYTHON")]
-    pub(crate) python: PathBuf,
+    /// Interpreter with torch (default with the options above and below: python3); without, kernels
+    /// are compared with their base only. A bundled task is timed beside a module that comes with
+    /// the program, one that has no module beside its graph.
+    #[arg(long, value_name = "FILE", env = "TETRAD_TORCH_PYTHON")]
+    pub(crate) python: Option<PathBuf>,
     /// Beside `torch.compile` too.
-    #[arg(long, requires = "modules")]
+    #[arg(long)]
     pub(crate) compiled: bool,
     /// Evaluations of each search.
     #[arg(long, default_value_t = 128)]

@@ -184,7 +184,7 @@ pub(crate) fn time(arguments: &flags::Time, output: &Output) -> anyhow::Result<S
         let modes = [Some(false), arguments.compiled.then_some(true)];
         for compiled in modes.into_iter().flatten() {
             let n_threads = kernels_bench::options().n_threads;
-            let peer = Peer::torch(&arguments.python, module, compiled, &task, n_threads);
+            let peer = Peer::torch(&arguments.python, Some(module), compiled, &task, n_threads);
             match court.judge().time_against(&candidate, &peer)? {
                 Ok(timing) => timings.push(timing),
                 Err(rejection) => {

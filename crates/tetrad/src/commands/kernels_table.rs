@@ -1,6 +1,6 @@
 //! `tetrad kernels table`: many tasks searched, one line for each, and what they come to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kernels::archive::Archive;
@@ -28,6 +28,8 @@ const N_RESAMPLES: usize = 2000;
 struct Settings {
     tasks: Vec<String>,
     modules: Option<PathBuf>,
+    /// Beside PyTorch.
+    peers: bool,
     compiled: bool,
     evaluations: u64,
     ablation: bool,
@@ -90,6 +92,7 @@ pub(crate) fn run(arguments: &Flags, store: &Store, output: &Output) -> anyhow::
     let settings = Settings {
         tasks,
         modules: arguments.modules.clone(),
+        peers: arguments.python.is_some() || arguments.modules.is_some() || arguments.compiled,
         compiled: arguments.compiled,
         evaluations: arguments.evaluations,
         ablation: arguments.ablation,
@@ -211,8 +214,10 @@ fn one(
     if let Some(best) = best {
         row.roofline = Some(best.roofline);
         let proposal = archive.proposal(best.attempt)?;
-        row.candidate_millis =
-            timed_again(&court, &proposal.candidate, &task, arguments, &mut row)?;
+        if settings.peers {
+            row.candidate_millis =
+                timed_again(&court, &proposal.candidate, &task, arguments, &mut row)?;
+        }
     } else {
         row.reason = Some("nothing is verified".to_owned());
     }
@@ -229,12 +234,13 @@ fn timed_again(
     row: &mut Row,
 ) -> anyhow::Result<Option<f64>> {
     let module = arguments.modules.as_ref().map(|folder| folder.join(format!("{}.py", task.name)));
-    let Some(module) = module.filter(|path| path.exists()) else { return Ok(None) };
+    let module = module.filter(|path| path.exists());
+    let python = arguments.python.as_deref().unwrap_or(Path::new("python3"));
     let mut millis = None;
     let modes = [Some(false), arguments.compiled.then_some(true)];
     for compiled in modes.into_iter().flatten() {
         let n_threads = kernels_bench::options().n_threads;
-        let peer = Peer::torch(&arguments.python, &module, compiled, task, n_threads);
+        let peer = Peer::torch(python, module.as_deref(), compiled, task, n_threads);
         match court.judge().time_against(candidate, &peer) {
             Ok(Ok(timing)) => {
                 millis = millis.or(Some(timing.candidate_nanos / 1e6));
