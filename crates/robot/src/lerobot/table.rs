@@ -7,6 +7,7 @@ use parquet::basic::Type as Physical;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::{ParquetError, Result as Read};
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::{whole, wrong};
@@ -74,9 +75,24 @@ impl Table {
     /// Opens a file and reads its schema.
     pub(super) fn open(path: &Path) -> Result<Table> {
         let file = File::open(path).map_err(|error| Error::file(path, error))?;
-        let reader = SerializedFileReader::new(file).map_err(|error| {
+        let n_bytes = file.metadata().map_err(|error| Error::file(path, error))?.len();
+        let broken = |error: ParquetError| {
             wrong(path, format!("it is no whole Parquet file ({error}): fetch or write it again"))
-        })?;
+        };
+        let reader = guarded(|| SerializedFileReader::new(file)).map_err(broken)?;
+        let groups = reader.metadata().row_groups().iter();
+        for column in groups.flat_map(RowGroupMetaData::columns) {
+            let from = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+            let from = u64::try_from(from).ok();
+            let length = u64::try_from(column.compressed_size()).ok();
+            let end = from.zip(length).and_then(|(from, length)| from.checked_add(length));
+            if end.is_none_or(|end| end > n_bytes) {
+                let name = column.column_path().parts().join(".");
+                let what =
+                    format!("column `{name}` lies outside the file: fetch or write it again");
+                return Err(wrong(path, what));
+            }
+        }
         Ok(Table { path: path.to_path_buf(), reader })
     }
 
@@ -146,7 +162,7 @@ impl Table {
             let mut left = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
             let mut readers = Vec::with_capacity(columns.len());
             for &at in columns {
-                readers.push(group.get_column_reader(at).map_err(broken)?);
+                readers.push(guarded(|| group.get_column_reader(at)).map_err(broken)?);
             }
             while left > 0 {
                 let n = left.min(BATCH);
@@ -154,7 +170,7 @@ impl Table {
                 for (reader, &at) in readers.iter_mut().zip(columns) {
                     let column = schema.column(at);
                     let levels = [column.max_def_level(), column.max_rep_level()];
-                    let rows = read(reader, levels, n).map_err(broken)?;
+                    let rows = guarded(|| read(reader, levels, n)).map_err(broken)?;
                     if rows.ends.len() != n {
                         let (name, got) = (&column.path().parts()[0], rows.ends.len());
                         let what =
@@ -170,6 +186,14 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// Broken bytes can make the library panic; here they are errors like others.
+fn guarded<T>(work: impl FnOnce() -> Read<T>) -> Read<T> {
+    // What a panic leaves half done is never used again: the file is given up.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(ParquetError::General("its bytes contradict each other".to_owned()))
+    })
 }
 
 fn read(reader: &mut ColumnReader, levels: [i16; 2], n: usize) -> Read<Rows> {
