@@ -104,7 +104,7 @@ pub(super) fn run(
 fn real(store: &Store, seed: u64, output: &Output) -> anyhow::Result<Real> {
     let flags = Run {
         policy: None,
-        tasks: vec![Task::PickPlace.name().to_owned()],
+        tasks: vec![Task::OpenFridge.name().to_owned()],
         seed,
         seconds: REAL_SECS,
         precision: Precision::F32,
