@@ -12,7 +12,7 @@ fn a_scene_is_written_and_read_back_with_all_it_holds() {
     assert_eq!(written.code, 0, "{written:#?}");
     let read = tetrad(folder.path(), &[&scene[..], &["--from", "scene.xml"], &json].concat());
     assert_eq!(read.code, 0, "{read:#?}");
-    let (written, read) = (written.json(), read.json());
+    let (written, read) = (written.json()["data"].clone(), read.json()["data"].clone());
     for what in ["bodies", "free", "joints", "servos", "shapes", "mass_kg", "robots"] {
         assert_eq!(written[what], read[what], "{what}");
     }
