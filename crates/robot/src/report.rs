@@ -44,7 +44,7 @@ pub fn write(run: &Run) -> Result<Pages> {
 /// Writes the page of one attempt whose records are below a folder, under this run's name.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_attempt(folder: &Path, run: &str, attempt: &Attempt) -> Result<PathBuf> {
     let load = |robot| Record::load(&path_of(&folder.join(RECORDS), attempt.number, robot));
     let records = (0..attempt.instructions.len()).map(load).collect::<Result<Vec<_>>>()?;

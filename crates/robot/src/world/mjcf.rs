@@ -1,4 +1,4 @@
-//! Scenes as MJCF, the model format of MuJoCo: [`write`] and [`read`].
+//! Scenes as MJCF, the model format of MuJoCo: [`write()`] and [`read`].
 //!
 //! What is written says the same to MuJoCo as the scene says to the embedded engine: the same bodies,
 //! joints, masses, shapes, friction, servos and pairs that may touch, with primitives only and angles in
