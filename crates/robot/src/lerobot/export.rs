@@ -1,21 +1,22 @@
 //! Recorded episodes as a LeRobot dataset.
 
+mod about;
+mod cells;
+mod files;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder as _};
 use parquet::data_type::ByteArray;
-use serde_json::json;
 
-use super::sheet::{Cells, Columns, Kind, Sheet, dataset_mark};
+use self::cells::{numbers_of, pictures_of};
+use self::files::Files;
+use super::sheet::{Cells, Columns, Kind, dataset_mark};
 use super::summary::{Colours, Summary};
-use super::{COMPLETED, TICKS_ACTION, TICKS_MARKS, TICKS_N, TICKS_STATE, wrong};
+use super::{TICKS_ACTION, TICKS_MARKS, TICKS_N, TICKS_STATE, wrong};
 use crate::collect::{Episode, list};
 use crate::error::{Error, Result};
-use crate::interface::{
-    ACTION, ARM_JOINTS, Camera, MARKS, STATE, TICKS_PER_FRAME, TICKS_PER_SECOND,
-};
+use crate::interface::{ACTION, Camera, MARKS, STATE, TICKS_PER_FRAME, TICKS_PER_SECOND};
 use crate::world::body::cameras;
 
 /// Rows that are in memory at once.
@@ -63,8 +64,8 @@ pub struct Exported {
     pub finished: bool,
 }
 
-/// Writes all successful and all corrected episodes below a folder, in the order of their names, as a dataset. `progress`
-/// hears of every episode and returns whether to go on. The dataset gets its name when it is whole; what
+/// Writes all successful and all corrected episodes below a folder, in the order of their names, as a
+/// dataset. `progress` hears of every episode and returns whether to go on. The dataset gets its name when it is whole; what
 /// was interrupted is removed, by this or the next export.
 ///
 /// # Errors
@@ -188,52 +189,6 @@ fn episode_columns() -> Columns {
     all
 }
 
-/// Files of one kind, one after another.
-struct Files {
-    folder: PathBuf,
-    columns: Columns,
-    marks: Vec<(String, String)>,
-    most_bytes: usize,
-    chunk_files: usize,
-    n_files: usize,
-    sheet: Option<Sheet>,
-    n_rows: usize,
-}
-
-impl Files {
-    /// Chunk and file of the next `n_rows`; a new file where they would not fit, as far as those before
-    /// tell.
-    fn room(&mut self, n_rows: usize) -> Result<[usize; 2]> {
-        if let Some(sheet) = &self.sheet {
-            let n_bytes = sheet.n_bytes();
-            let more = n_bytes / self.n_rows.max(1) * n_rows;
-            if n_bytes + more >= self.most_bytes && self.n_rows > 0 {
-                self.close()?;
-            }
-        }
-        if self.sheet.is_none() {
-            self.n_files += 1;
-        }
-        let place = [(self.n_files - 1) / self.chunk_files, (self.n_files - 1) % self.chunk_files];
-        if self.sheet.is_none() {
-            let name = format!("chunk-{:03}/file-{:03}.parquet", place[0], place[1]);
-            let path = self.folder.join(name);
-            let sheet = Sheet::create(&path, self.columns.clone(), self.marks.clone())?;
-            (self.sheet, self.n_rows) = (Some(sheet), 0);
-        }
-        Ok(place)
-    }
-
-    fn group(&mut self, n_rows: usize, cells: &[Cells]) -> Result<()> {
-        self.n_rows += n_rows;
-        self.sheet.as_mut().map_or(Ok(()), |sheet| sheet.group(n_rows, cells))
-    }
-
-    fn close(&mut self) -> Result<()> {
-        self.sheet.take().map_or(Ok(()), Sheet::close)
-    }
-}
-
 /// One episode in the table of episodes.
 struct Described {
     task: String,
@@ -261,15 +216,8 @@ struct Exporter<'c> {
 
 impl<'c> Exporter<'c> {
     fn new(folder: &'c Path, config: &'c ExportConfig) -> Exporter<'c> {
-        let files = |name: &str, columns: Columns, marks| Files {
-            folder: folder.join(name),
-            columns,
-            marks,
-            most_bytes: config.file_mib << 20,
-            chunk_files: config.chunk_files.max(1),
-            n_files: 0,
-            sheet: None,
-            n_rows: 0,
+        let files = |name: &str, columns: Columns, marks| {
+            Files::new(folder.join(name), columns, marks, config)
         };
         let columns = row_columns();
         let mark = dataset_mark(&columns);
@@ -424,191 +372,4 @@ impl<'c> Exporter<'c> {
         runs::write_atomic(&path, text.as_bytes())
             .map_err(|error| Error::file(&path, std::io::Error::other(error)))
     }
-
-    /// The table of instructions: pandas looks for them in its index.
-    fn write_tasks(&self) -> Result<()> {
-        let described = |name: &str, kind: &str, numpy: &str| {
-            json!({ "name": name, "field_name": name, "pandas_type": kind, "numpy_type": numpy,
-                    "metadata": null })
-        };
-        let mark = json!({
-            "index_columns": ["task"],
-            "column_indexes": [{ "name": null, "field_name": null, "pandas_type": "unicode",
-                "numpy_type": "object", "metadata": { "encoding": "UTF-8" } }],
-            "columns": [described("task_index", "int64", "int64"),
-                described("task", "unicode", "object")],
-            "attributes": {},
-            "creator": { "library": "tetrad", "version": env!("CARGO_PKG_VERSION") },
-            "pandas_version": "2.0.0"
-        });
-        let columns = vec![("task_index".to_owned(), Kind::Whole), ("task".to_owned(), Kind::Text)];
-        let path = self.folder.join("meta/tasks.parquet");
-        let mut sheet =
-            Sheet::create(&path, columns, vec![("pandas".to_owned(), mark.to_string())])?;
-        let numbers = (0..self.tasks.len()).map(|number| number as i64).collect();
-        let texts = self.tasks.iter().map(|task| ByteArray::from(task.as_str())).collect();
-        sheet.group(self.tasks.len(), &[Cells::Whole(numbers), Cells::Bytes(texts)])?;
-        sheet.close()
-    }
-
-    fn info(&self) -> serde_json::Value {
-        let mut features = serde_json::Map::new();
-        for (name, kind) in &self.data.columns {
-            let names = match name.as_str() {
-                "observation.state" => json!(state_names()),
-                "action" => json!(action_names()),
-                _ => json!(null),
-            };
-            let feature = match kind {
-                Kind::Floats(n) => json!({ "dtype": "float32", "shape": [n], "names": names }),
-                Kind::Float => json!({ "dtype": "float32", "shape": [1], "names": null }),
-                Kind::Picture => {
-                    let cameras = cameras();
-                    let camera = cameras.iter().find(|camera| camera_key(camera) == *name);
-                    let [height, width] = camera.map_or([0; 2], |one| [one.height, one.width]);
-                    json!({ "dtype": "image", "shape": [height, width, 3],
-                            "names": ["height", "width", "channels"] })
-                }
-                _ => json!({ "dtype": "int64", "shape": [1], "names": null }),
-            };
-            features.insert(name.clone(), feature);
-        }
-        json!({
-            "codebase_version": "v3.0",
-            "robot_type": "tetrad",
-            "total_episodes": self.n_episodes,
-            "total_frames": self.n_rows,
-            "total_tasks": self.tasks.len(),
-            "chunks_size": self.config.chunk_files,
-            "data_files_size_in_mb": self.config.file_mib,
-            "video_files_size_in_mb": 200,
-            "fps": f64::from(TICKS_PER_SECOND) / f64::from(TICKS_PER_FRAME),
-            "splits": { "train": format!("0:{}", self.n_episodes) },
-            "data_path": "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet",
-            "video_path": null,
-            "features": features
-        })
-    }
-
-    /// What people read of a dataset.
-    fn card(&self) -> String {
-        format!(
-            "---\ntags:\n- LeRobot\ntask_categories:\n- robotics\nconfigs:\n- config_name: default\n  \
-             data_files: data/*/*.parquet\n---\n\nDemonstrations of tetrad's scripted experts in \
-             simulation: {} episodes, {} rows, {} instructions, LeRobotDataset v3.0.\n\nA row is a \
-             camera frame, {TICKS_PER_FRAME} ticks of 5 ms: `fps` is {TICKS_PER_SECOND} / \
-             {TICKS_PER_FRAME}, which is no whole number. `observation.state` and `action` are those of \
-             the frame's tick. Those of all its ticks are in `{TICKS_STATE}` and `{TICKS_ACTION}`, one \
-             tick after another; `{TICKS_N}` says how many there are (the last row of an episode may \
-             have fewer, and repeats its last). Pictures are PNG, as they were seen.\n",
-            self.n_episodes,
-            self.n_rows,
-            self.tasks.len()
-        )
-    }
-}
-
-/// Names of a wrist's values.
-const WRIST_NAMES: [&str; 10] =
-    ["x", "y", "z", "r11", "r21", "r31", "r12", "r22", "r32", "gripper"];
-
-fn wrist_names() -> Vec<String> {
-    let of = |side: &str| WRIST_NAMES.map(|name| format!("{side}_{name}"));
-    [of("left"), of("right")].concat()
-}
-
-fn state_names() -> Vec<String> {
-    let joints = |side: &str| {
-        (1..=ARM_JOINTS).map(|joint| format!("{side}_joint_{joint}")).collect::<Vec<_>>()
-    };
-    [wrist_names(), joints("left"), joints("right")].concat()
-}
-
-fn action_names() -> Vec<String> {
-    let mut all = wrist_names();
-    all.push(COMPLETED.to_owned());
-    all
-}
-
-/// States and actions of rows, then those and the marks of all their ticks, then how many those are.
-fn numbers_of(episode: &Episode, rows: std::ops::Range<usize>) -> [Cells; 6] {
-    let last = episode.header().n_ticks - 1;
-    let (mut states, mut actions) = (Vec::new(), Vec::new());
-    let (mut ticks_states, mut ticks_actions) = (Vec::new(), Vec::new());
-    let (mut ticks_marks, mut ticks_n) = (Vec::new(), Vec::new());
-    for row in rows {
-        let first = row * PER_ROW;
-        states.extend(episode.state(first));
-        actions.extend(episode.action(first));
-        for tick in first..first + PER_ROW {
-            ticks_states.extend(episode.state(tick.min(last)));
-            ticks_actions.extend(episode.action(tick.min(last)));
-            ticks_marks.extend(episode.marks(tick.min(last)));
-        }
-        ticks_n.push(PER_ROW.min(last + 1 - first) as i64);
-    }
-    let [states, actions, ticks_states, ticks_actions, ticks_marks] =
-        [states, actions, ticks_states, ticks_actions, ticks_marks].map(Cells::Float);
-    [states, actions, ticks_states, ticks_actions, ticks_marks, Cells::Whole(ticks_n)]
-}
-
-/// Pictures of rows as PNG, camera by camera, on as many threads as there are cores.
-fn pictures_of(
-    episode: &Episode,
-    rows: std::ops::Range<usize>,
-    colours: &mut [Colours],
-) -> Result<Vec<Cells>> {
-    let cameras = &episode.header().cameras;
-    let one = |row: usize, colours: &mut [Colours]| -> Result<Vec<ByteArray>> {
-        let mut bytes = vec![0; episode.frame_bytes()];
-        episode.frame(row, &mut bytes)?;
-        let mut rest = bytes.as_slice();
-        let mut all = Vec::with_capacity(cameras.len());
-        for (camera, colours) in cameras.iter().zip(colours) {
-            let (picture, after) = rest.split_at(camera.bytes());
-            rest = after;
-            colours.add(picture);
-            all.push(ByteArray::from(png(camera, picture)?));
-        }
-        Ok(all)
-    };
-    let some = |rows: std::ops::Range<usize>| {
-        let mut colours = vec![Colours::new(); cameras.len()];
-        let all: Result<Vec<Vec<ByteArray>>> = rows.map(|row| one(row, &mut colours)).collect();
-        all.map(|all| (all, colours))
-    };
-    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = rows.len().div_ceil(n_threads).max(1);
-    let parts: Vec<Result<_>> = std::thread::scope(|scope| {
-        let starts = rows.clone().step_by(share);
-        let threads: Vec<_> = starts
-            .map(|from| scope.spawn(move || some(from..(from + share).min(rows.end))))
-            .collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        threads.into_iter().map(join).collect()
-    });
-    let mut by_camera: Vec<Vec<ByteArray>> = vec![Vec::with_capacity(rows.len()); cameras.len()];
-    for part in parts {
-        let (pictures, counted) = part?;
-        for (to, from) in colours.iter_mut().zip(&counted) {
-            to.join(from);
-        }
-        for (camera, picture) in pictures.into_iter().flat_map(|row| row.into_iter().enumerate()) {
-            by_camera[camera].push(picture);
-        }
-    }
-    Ok(by_camera.into_iter().map(Cells::Bytes).collect())
-}
-
-fn png(camera: &Camera, picture: &[u8]) -> Result<Vec<u8>> {
-    let mut file = Vec::new();
-    let encoder =
-        PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Adaptive);
-    let (width, height) = (camera.width as u32, camera.height as u32);
-    encoder.write_image(picture, width, height, ExtendedColorType::Rgb8).map_err(|error| {
-        Error::config("export", format!("no PNG of camera `{}`: {error}", camera.name))
-    })?;
-    Ok(file)
 }
