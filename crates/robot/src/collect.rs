@@ -202,7 +202,11 @@ fn correct(actor: &dyn Actor, setup: &Setup, writers: &mut [EpisodeWriter]) {
             let pictures = seen.is_new.then_some(seen.pictures);
             writers[seen.robot].add(seen.state, expert, marks, pictures);
         }
-        act(seen)
+        let action = act(seen);
+        if action.as_ref() != seen.expert {
+            writers[seen.robot].stray();
+        }
+        action
     });
     for writer in writers {
         writer.acted(actor.name(), outcome.success);

@@ -20,6 +20,7 @@ use crate::world::arm::{OPENING_VELOCITY, downward};
 use crate::world::body::home;
 use crate::world::physics::STEP_SECS;
 use crate::world::{World, wrist};
+pub(crate) use marks::{is_fine, points};
 use view::View;
 
 /// Where a tool should be, and how it gets there.
@@ -67,6 +68,8 @@ pub struct Expert {
     robot: usize,
     side: usize,
     commands: [Command; ARMS],
+    /// The same before the last [`Expert::act`].
+    before: [Command; ARMS],
     /// What it went for in the last tick.
     last: Option<Goal>,
 }
@@ -75,18 +78,15 @@ impl Expert {
     /// For `robot` at the beginning of an attempt.
     #[must_use]
     pub fn new(setup: &Setup, world: &World, robot: usize) -> Self {
-        let mut expert = Self {
-            robot,
-            side: side_of(setup, world, robot),
-            commands: [Command {
-                at: Vec3::ZERO,
-                velocity: Vec3::ZERO,
-                yaw: 0.0,
-                yaw_speed: 0.0,
-                opening: 1.0,
-            }; ARMS],
-            last: None,
+        let command = Command {
+            at: Vec3::ZERO,
+            velocity: Vec3::ZERO,
+            yaw: 0.0,
+            yaw_speed: 0.0,
+            opening: 1.0,
         };
+        let (side, commands) = (side_of(setup, world, robot), [command; ARMS]);
+        let mut expert = Self { robot, side, commands, before: commands, last: None };
         expert.resume(world);
         expert
     }
@@ -111,19 +111,20 @@ impl Expert {
         }
     }
 
-    /// Takes an action that something else chose, and that is being executed, for its own last command:
-    /// the next [`Expert::act`] then says what to do from there.
+    /// Takes an action that something else chose, and that is being executed, in place of what the last
+    /// [`Expert::act`] gave: the next one then says what to do from there.
     pub fn follow(&mut self, action: &[f32; ACTION]) {
-        for (command, values) in self.commands.iter_mut().zip(action.chunks_exact(WRIST)) {
+        let commands = self.commands.iter_mut().zip(&self.before);
+        for ((command, before), values) in commands.zip(action.chunks_exact(WRIST)) {
             let values = values.try_into().unwrap_or(&[f32::NAN; WRIST]);
             let Some((pose, opening)) = wrist::decode(values) else { continue };
             let x = Mat3::from_quat(pose.rotation).x_axis;
             let yaw = libm::atan2f(x.y, x.x);
             // Actions of a policy jitter: their speed is a mean over some ticks.
-            let velocity = (pose.translation - command.at) / STEP_SECS;
-            command.velocity = command.velocity.lerp(velocity, 0.2).clamp_length_max(SPEED);
-            let yaw_speed = (yaw - command.yaw) / STEP_SECS;
-            let mixed = command.yaw_speed + 0.2 * (yaw_speed - command.yaw_speed);
+            let velocity = (pose.translation - before.at) / STEP_SECS;
+            command.velocity = before.velocity.lerp(velocity, 0.2).clamp_length_max(SPEED);
+            let yaw_speed = (yaw - before.yaw) / STEP_SECS;
+            let mixed = before.yaw_speed + 0.2 * (yaw_speed - before.yaw_speed);
             command.yaw_speed = mixed.clamp(-TURN, TURN);
             (command.at, command.yaw, command.opening) = (pose.translation, yaw, opening);
         }
@@ -142,6 +143,7 @@ impl Expert {
         let view = View { setup, world, robot: self.robot };
         let advice = advise(&view, self.side);
         self.last = Some(advice.goal);
+        self.before = self.commands;
         let mut action = [0.0; ACTION];
         for side in 0..ARMS {
             let goal = if side == self.side { advice.goal } else { at_home(side) };

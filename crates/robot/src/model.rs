@@ -26,4 +26,3 @@ pub(crate) use policy::{CONFIG_KEY, RECIPE_KEY, expect_config, from_metadata};
 pub use s1::S1;
 pub(crate) use s2::padded_words;
 pub use s2::{Instruction, Mind, S2};
-pub use weights::shipped;

@@ -21,12 +21,12 @@ use serde::{Deserialize, Serialize};
 use crate::chunks::{Blend, ChunkConfig};
 use crate::error::{Error, Result};
 use crate::fast::FastConfig;
-use crate::model::{Policy, PolicyConfig, shipped};
+use crate::model::{Policy, PolicyConfig};
 use crate::study::expect_body;
 use crate::tasks::{Setup, Task, Variation};
 
 pub use deployed::{Told, deploy};
-pub use logs::{Line, lines};
+pub use logs::{Line, latent_ages, lines};
 use measure::measure;
 pub use measure::{Attempt, Measured, Played, Spread, attempts};
 pub use parts::part;
@@ -104,22 +104,10 @@ impl Plan {
     /// The policy, held to the body, with the first eight bytes of its file's SHA-256.
     ///
     /// # Errors
-    /// When there is none, it cannot be read, or is for another body.
+    /// When it cannot be read, or is for another body.
     pub fn policy(&self) -> Result<(Policy, u64)> {
-        let (policy, bytes) = match &self.policy {
-            Some(path) => {
-                let bytes = std::fs::read(path).map_err(|source| Error::file(path, source))?;
-                (Policy::load(path)?, std::borrow::Cow::Owned(bytes))
-            }
-            None => {
-                let bytes = shipped().ok_or_else(|| {
-                    Error::config("a run", "no trained policy comes with this program: name a file")
-                })?;
-                (Policy::built("the policy that comes with the program", bytes)?, bytes.into())
-            }
-        };
+        let (policy, digest) = Policy::or_shipped(self.policy.as_deref())?;
         expect_body(&policy)?;
-        let digest = runs::sha256(&bytes);
         let checkpoint = u64::from_str_radix(&digest[..16], 16).unwrap_or(0);
         Ok((policy, checkpoint))
     }

@@ -1,5 +1,6 @@
 //! Runs as pages: one about the run, and one for each attempt on record, to look at again.
 
+mod ages;
 mod attempt;
 mod pictures;
 mod run;

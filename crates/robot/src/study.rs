@@ -8,6 +8,7 @@ mod demonstrations;
 mod keep;
 mod live;
 mod rehearse;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -16,3 +17,4 @@ pub use demonstrations::Demonstrations;
 pub use keep::show_experts;
 pub use live::{LiveS1, LiveS2, LiveWorld, expect_body, limits};
 pub use rehearse::{Delay, Rehearsal, Score, rehearse, rehearse_on_record};
+pub use sweep::{AtAge, together};

@@ -79,7 +79,8 @@ pub fn attempt(
             let Some(action) = action else { continue };
             if let Ok(joints) = drivers[robot].targets(&action) {
                 targets[robot] = joints;
-                if let Some(expert) = experts.get_mut(robot) {
+                let is_own = expert.as_ref() == Some(&action);
+                if let Some(expert) = experts.get_mut(robot).filter(|_| !is_own) {
                     expert.follow(&action);
                 }
             }

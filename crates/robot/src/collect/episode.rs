@@ -61,6 +61,9 @@ pub struct Header {
     pub success: bool,
     /// Who acted, with experts saying what they would have done; none where experts acted.
     pub actor: Option<String>,
+    /// Ticks in which the actor acted, each from .. to; in all others the expert did.
+    #[serde(default)]
+    pub strayed: Vec<(usize, usize)>,
 }
 
 /// Takes an episode down tick by tick.
@@ -92,6 +95,7 @@ impl EpisodeWriter {
             disturbance,
             success: true,
             actor: None,
+            strayed: Vec::new(),
         };
         let [states, actions, marks] = [const { Vec::new() }; 3];
         Self { header, frames: Vec::new(), states, actions, marks }
@@ -101,6 +105,15 @@ impl EpisodeWriter {
     pub fn acted(&mut self, actor: &str, success: bool) {
         self.header.actor = Some(actor.to_owned());
         self.header.success = success;
+    }
+
+    /// That the action which was added last is not what was done.
+    pub fn stray(&mut self) {
+        let n = self.header.n_ticks;
+        match self.header.strayed.last_mut() {
+            Some((_, end)) if *end + 1 == n => *end = n,
+            _ => self.header.strayed.push((n.saturating_sub(1), n)),
+        }
     }
 
     /// Adds a tick, with its pictures where it has a new frame.
@@ -241,6 +254,19 @@ impl Episode {
     #[must_use]
     pub fn action(&self, tick: usize) -> &[f32] {
         &self.actions[tick * ACTION..(tick + 1) * ACTION]
+    }
+
+    /// Ticks from this one on whose actions were done, so that each led to the next: no end of them past the
+    /// end of a demonstration, which rests there.
+    #[must_use]
+    pub fn n_led(&self, tick: usize) -> usize {
+        let Header { strayed, actor, n_ticks, .. } = &self.header;
+        let next = strayed.iter().find(|(_, end)| *end > tick);
+        match (next, actor) {
+            (Some((from, _)), _) => from.saturating_sub(tick),
+            (None, Some(_)) => n_ticks.saturating_sub(tick + 1),
+            (None, None) => usize::MAX,
+        }
     }
 
     /// What a tick is about ([`crate::experts::Expert::marks`]).

@@ -10,6 +10,7 @@ use super::view::View;
 use super::{Goal, handles};
 use crate::interface::MARKS;
 use crate::tasks::Task;
+use crate::world::body::{cameras, head_lens};
 
 /// The middle of where hands work, in the robot's frame, and what is called 1 around it, in metres.
 const MIDDLE: Vec3 = Vec3::new(0.4, 0.0, 0.15);
@@ -53,4 +54,23 @@ pub(super) fn marks(view: &View, side: usize, goal: &Goal) -> [f32; MARKS] {
     rest[3] = view.drawer() / DRAWER;
     rest[4] = view.door();
     marks
+}
+
+/// Where in the head's picture the thing and its place are, as far as they are inside it: column and row,
+/// from −1 to 1.
+pub(crate) fn points(marks: &[f32]) -> Option<[[f32; 2]; 2]> {
+    let [head, ..] = cameras();
+    let inside = |[column, row]: &[f32; 2]| column.abs().max(row.abs()) < 1.0;
+    let point = |at: usize| {
+        let at = Vec3::from_slice(&marks[at..at + 3]) * FAR + MIDDLE;
+        head_lens().place(&head, at).filter(inside)
+    };
+    Some([point(3)?, point(6)?])
+}
+
+/// Whether millimetres matter: the tool is near a thing that it does not hold yet, or holds it near its place.
+pub(crate) fn is_fine(marks: &[f32]) -> bool {
+    let [thing, place, from_tool] = [3, 6, 12].map(|at| Vec3::from_slice(&marks[at..at + 3]));
+    let holds = marks[17] > 0.0;
+    if holds { ((thing - place) * FAR).length() < NEAR } else { from_tool.length() < 1.5 }
 }

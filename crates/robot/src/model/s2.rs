@@ -106,7 +106,7 @@ impl Mind for S2 {
             windows(&config.cameras[camera], pictures[camera], shape, Shift::default(), 0, into);
         };
         let out = self.slow.read(&mut tape, 1, words, given, &mut fill);
-        tape.value(out).read_token(0, latent);
+        tape.value(out.latent).read_token(0, latent);
         self.room = tape.into_room();
         if latent.iter().all(|value| value.is_finite()) {
             return Ok(());

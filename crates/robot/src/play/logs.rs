@@ -1,14 +1,17 @@
 //! What S1 leaves behind, as lines of a log.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::deploy::Trace;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fast::TickRecord;
+use crate::interface::TICK_NS;
 use crate::schedule::Granted;
-use crate::watchdog::Event;
+use crate::train::Ages;
+use crate::watchdog::{Event, Rung};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +48,27 @@ impl Line {
             Trace::Lost(n) => Line::Lost { n },
         }
     }
+}
+
+/// Ages of the latents that the S1s of a run went by, as training draws them.
+///
+/// # Errors
+/// When a line is none, or no S1 of the run had a latent.
+pub fn latent_ages(folder: &Path) -> Result<Ages> {
+    let mut counts = BTreeMap::new();
+    for robot in 0..2 {
+        for line in lines(folder, robot)? {
+            let Line::Tick(TickRecord { latent_age: Some(age), rung: Rung::Run, .. }) = line else {
+                continue;
+            };
+            *counts.entry((age / TICK_NS) as u32).or_insert(0.0) += 1.0;
+        }
+    }
+    if counts.is_empty() {
+        let reason = format!("no S1 of the run {} went by a latent", folder.display());
+        return Err(Error::config("ages of the latent", reason));
+    }
+    Ages::new(counts.into_iter().collect())
 }
 
 /// The log of a robot's S1.

@@ -9,13 +9,13 @@ use runs::stats::Rate;
 use serde::Deserialize;
 
 use super::attempt::spread;
-use super::page_name;
+use super::{ages, page_name};
 use crate::error::Result;
 use crate::fast::TickRecord;
 use crate::interface::TICKS_PER_SECOND;
 use crate::play::{Attempt, Line, Measured, Played, Spread, lines};
 use crate::record::{Actor, Time};
-use crate::study::Score;
+use crate::study::{AtAge, Score};
 
 /// What the summary of a run may hold, by the command that made it.
 #[derive(Debug, Default, Deserialize)]
@@ -24,6 +24,8 @@ struct Summary {
     played: Option<Played>,
     #[serde(default)]
     scores: Vec<Score>,
+    #[serde(default)]
+    ages: Vec<AtAge>,
 }
 
 /// One thing that happened to a process, as it is in a run's log.
@@ -43,7 +45,11 @@ pub(super) fn render(run: &Run, attempts: &[Attempt]) -> Result<String> {
     if !summary.scores.is_empty() {
         scores(&mut page, &summary.scores);
     }
-    attempts_section(&mut page, attempts);
+    if summary.ages.is_empty() {
+        attempts_section(&mut page, attempts);
+    } else {
+        ages::section(&mut page, &summary.ages);
+    }
     if let Some(played) = &summary.played {
         if played.time == Time::Real {
             for (robot, measured) in played.robots.iter().enumerate() {
@@ -62,7 +68,9 @@ pub(super) fn render(run: &Run, attempts: &[Attempt]) -> Result<String> {
 }
 
 fn title(summary: &Summary, attempts: &[Attempt]) -> &'static str {
-    if !summary.scores.is_empty() {
+    if !summary.ages.is_empty() {
+        "How old may a latent be?"
+    } else if !summary.scores.is_empty() {
         "How often does it succeed?"
     } else if attempts.first().is_some_and(|attempt| attempt.actor == Actor::Expert) {
         "Scripted experts at work"
@@ -84,6 +92,10 @@ fn lead(summary: &Summary, attempts: &[Attempt]) -> String {
             "the robot was never let go, and stood".to_owned()
         };
         return format!("{:.0} s {clock}{stopped}: {what}.", played.seconds);
+    }
+    if !summary.ages.is_empty() {
+        let n: u64 = summary.ages.iter().map(|one| one.rate.n).sum();
+        return format!("{n} attempts in simulated time, the same scenes at every age.");
     }
     if !summary.scores.is_empty() {
         let all = summary.scores.iter().fold(Rate::default(), |all, score| Rate {

@@ -12,7 +12,7 @@ use crate::tasks::Setup;
 
 /// Seconds for which the policy acts, and the expert, in turn: from .. to. What policies do wrong is
 /// seen, how it is mended too, and the later parts of a task are reached by those that cannot do it yet.
-const POLICY_SECS: [f32; 2] = [0.4, 2.5];
+const POLICY_SECS: [f32; 2] = [0.2, 2.0];
 const EXPERT_SECS: [f32; 2] = [0.3, 1.2];
 
 /// A policy that acts in turn with experts, by a setup's seed always in the same way.

@@ -5,9 +5,14 @@ use std::path::Path;
 
 use crate::collect::{Episode, list};
 use crate::error::{Error, Result};
+use crate::experts::{is_fine, points};
 use crate::interface::Camera;
 use crate::language;
 use crate::train::Episodes;
+
+/// Ticks of an attempt's beginning that are looked for as often as fine work: an arm that waits at home
+/// before its task looks as it does after it, where it stays for much longer.
+const FIRST_TICKS: usize = 16;
 
 /// Demonstrations in memory, their pictures packed.
 pub struct Demonstrations {
@@ -105,6 +110,18 @@ impl Episodes for Demonstrations {
         crate::error::expect_length("the marks", into.len(), crate::interface::MARKS)?;
         into.copy_from_slice(self.episodes[episode].marks(tick));
         Ok(true)
+    }
+
+    fn points(&self, episode: usize, tick: usize) -> Option<Vec<[f32; 2]>> {
+        points(self.episodes[episode].marks(tick)).map(Vec::from)
+    }
+
+    fn n_led(&self, episode: usize, tick: usize) -> usize {
+        self.episodes[episode].n_led(tick)
+    }
+
+    fn is_fine(&self, episode: usize, tick: usize) -> bool {
+        tick < FIRST_TICKS || is_fine(self.episodes[episode].marks(tick))
     }
 
     fn words(&self, episode: usize, _variant: u64) -> Vec<u16> {

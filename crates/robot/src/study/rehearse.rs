@@ -4,6 +4,7 @@
 //! S1 goes on with the latent that it has. Nothing is timed: the same seed gives the same attempt on any
 //! machine, and a latent can be made as old as one likes.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use nn::Precision;
@@ -19,7 +20,8 @@ use crate::model::{Instruction, Mind, Policy, S1, S2};
 use crate::record::Actor;
 use crate::tasks::{Setup, Task};
 
-/// How late S2 is, in ticks of the fast loop.
+/// How late S2 is, in ticks of the fast loop. Where a thought takes longer than a period, several are under
+/// way: age and rate are then apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Delay {
     /// From a frame to the latent that S2 makes of it.
@@ -82,6 +84,15 @@ impl Score {
     }
 }
 
+/// A latent on its way.
+struct Thought {
+    /// The tick at which it is there.
+    at: u32,
+    /// The tick of the frame that it is about.
+    from: u32,
+    latent: Vec<f32>,
+}
+
 /// S2 at work for one robot, and S1.
 pub(super) struct Pilot {
     s1: S1,
@@ -89,10 +100,8 @@ pub(super) struct Pilot {
     words: Vec<u16>,
     /// What S1 has now, and the tick of the frame that it is about.
     latent: Option<(Vec<f32>, u32)>,
-    /// What S2 will have thought, and at which tick.
-    coming: Option<(u32, Vec<f32>)>,
-    /// The tick of the frame that it is about.
-    looked_at: u32,
+    /// What S2 will have thought, oldest first.
+    coming: VecDeque<Thought>,
     /// When S2 may look again.
     next_look: u32,
     /// What S1 said last, and how it is played.
@@ -118,8 +127,7 @@ impl Pilot {
             s2: policy.s2(precision),
             words: language::tokens(text, config.s2.words),
             latent: None,
-            coming: None,
-            looked_at: 0,
+            coming: VecDeque::new(),
             next_look: 0,
             said: vec![0.0; length * config.action],
             chunk: vec![[0.0; ACTION]; length],
@@ -136,20 +144,17 @@ impl Pilot {
         how: &Rehearsal,
     ) -> Result<Option<[f32; ACTION]>> {
         let pictures: Vec<&[u8]> = seen.pictures.iter().map(Vec::as_slice).collect();
-        if seen.is_new && seen.tick >= self.next_look && self.coming.is_none() {
+        if seen.is_new && seen.tick >= self.next_look {
             let mut latent = vec![0.0; self.s2.width()];
             let instruction = Instruction { text, words: &self.words };
             self.s2.think(&pictures, seen.state, instruction, &mut latent)?;
             // Before the first thought there is nothing to go on with: it is waited for.
             let thinking = if self.latent.is_none() { 0 } else { how.delay.thinking };
-            self.coming = Some((seen.tick + thinking, latent));
-            self.looked_at = seen.tick;
+            self.coming.push_back(Thought { at: seen.tick + thinking, from: seen.tick, latent });
             self.next_look = seen.tick + how.delay.period;
         }
-        if let Some((at, _)) = &self.coming
-            && *at <= seen.tick
-        {
-            self.latent = self.coming.take().map(|(_, latent)| (latent, self.looked_at));
+        while self.coming.front().is_some_and(|thought| thought.at <= seen.tick) {
+            self.latent = self.coming.pop_front().map(|thought| (thought.latent, thought.from));
         }
         let Some((latent, _)) = &self.latent else { return Ok(None) };
         if seen.is_new {

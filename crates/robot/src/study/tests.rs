@@ -70,6 +70,17 @@ fn an_untrained_policy_acts_the_same_way_each_time_and_fails() {
 }
 
 #[test]
+fn what_is_fine_is_a_part_of_a_demonstration() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let demonstrations = demonstrations(folder.path());
+    let n = demonstrations.n_ticks(0);
+    let n_fine = (0..n).filter(|tick| demonstrations.is_fine(0, *tick)).count();
+    assert!(n_fine > n / 10 && n_fine < n, "{n_fine} of {n}");
+    assert!(demonstrations.is_fine(0, 0), "beginnings are few");
+    assert!(!demonstrations.is_fine(0, 20), "arms begin away from things");
+}
+
+#[test]
 fn the_body_as_limits_has_its_wrists_where_the_simulated_one_has_them() {
     let limits = limits();
     limits.check().expect("limits of a body");

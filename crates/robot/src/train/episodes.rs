@@ -48,6 +48,23 @@ pub trait Episodes: Sync {
         Ok(false)
     }
 
+    /// Where in the pictures of S2's first camera the things are that a tick is about, in the same order in
+    /// every episode: column and row, from −1 to 1. None where that is not known.
+    fn points(&self, _episode: usize, _tick: usize) -> Option<Vec<[f32; 2]>> {
+        None
+    }
+
+    /// Ticks from this one on whose actions one has led to the next. Where somebody else acted than said what
+    /// to do, a chunk says what would follow only as far as that.
+    fn n_led(&self, _episode: usize, _tick: usize) -> usize {
+        usize::MAX
+    }
+
+    /// Whether millimetres matter at a tick, or it is one of few of its kind.
+    fn is_fine(&self, _episode: usize, _tick: usize) -> bool {
+        false
+    }
+
     /// Words of the instruction by number, in one of its phrasings: which, `variant` decides.
     fn words(&self, episode: usize, variant: u64) -> Vec<u16>;
 }

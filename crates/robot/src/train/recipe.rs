@@ -33,12 +33,17 @@ pub struct Recipe {
     pub clip: f64,
     /// Most pixels by which pictures are moved.
     pub shift: u32,
+    /// Share of samples that are looked for where millimetres matter ([`super::Episodes::is_fine`]); the rest
+    /// are drawn from all ticks alike.
+    pub fine: f64,
     /// Share of words that are hidden from S2.
     pub hidden_words: f64,
     /// Weight of the completed share beside the mean over all other values.
     pub completion: f64,
     /// Weight of marks beside it.
     pub marks: f64,
+    /// Weight beside it of S2's first keypoints, each of which is held to a thing that the task is about.
+    pub points: f64,
     /// Ages of the latent.
     pub ages: Ages,
 }
@@ -59,10 +64,13 @@ impl Recipe {
             warmup: 500,
             weight_decay: 0.02,
             clip: 1.0,
-            shift: 3,
+            // A pixel of a wrist's camera is what decides whether fingers close.
+            shift: 0,
+            fine: 0.5,
             hidden_words: 0.0,
             completion: 0.1,
-            marks: 0.5,
+            marks: 2.0,
+            points: 1.0,
             ages: Ages::between(10, 70),
         }
     }
@@ -106,12 +114,17 @@ impl Recipe {
         let shares = [
             ("weight_decay", self.weight_decay),
             ("completion", self.completion),
-            ("marks", self.marks),
             ("hidden_words", self.hidden_words),
+            ("fine", self.fine),
         ];
         for (name, value) in shares {
             if !(0.0..=1.0).contains(&value) {
                 return wrong(format!("`{name}` is {value}, not from 0 to 1"));
+            }
+        }
+        for (name, weight) in [("marks", self.marks), ("points", self.points)] {
+            if !(0.0..=100.0).contains(&weight) {
+                return wrong(format!("`{name}` is {weight}, not from 0 to 100"));
             }
         }
         if self.shift > 64 {

@@ -9,6 +9,9 @@ use crate::error::Result;
 use crate::interface::{Camera, TICKS_PER_FRAME};
 use crate::model::{Normalisation, PolicyConfig, Shift, padded_words};
 
+/// Draws until one is where millimetres matter.
+const FINE_TRIES: usize = 12;
+
 /// What a network is given of a moment, beside words or latents.
 #[derive(Debug, Clone)]
 pub(super) struct Moment {
@@ -20,6 +23,8 @@ pub(super) struct Moment {
     pub(super) state: Vec<f32>,
     /// What it is about, where that is known.
     pub(super) marks: Option<Vec<f32>>,
+    /// Where in the first picture things are that it is about, where that is known.
+    pub(super) points: Option<Vec<[f32; 2]>>,
 }
 
 /// One of a batch.
@@ -29,7 +34,8 @@ pub(super) struct Sample {
     pub(super) then: Moment,
     /// Words for S2, filled up.
     pub(super) words: Vec<usize>,
-    /// What S1 sees while it has that latent, and normalised actions, `[chunk, action]`.
+    /// What S1 sees while it has that latent, and normalised actions, `[chunk, action]`; not numbers where
+    /// nobody knows them.
     pub(super) now: Vec<(Moment, Vec<f32>)>,
 }
 
@@ -55,7 +61,18 @@ impl Source<'_> {
         rng.set_word_pos(u128::from(idx) << 12);
         let Source { episodes, config, recipe, .. } = *self;
         let n_all = self.starts[self.starts.len() - 1];
-        let (episode, tick) = place(self.starts, rng.random_range(0..n_all));
+        let wants_fine = rng.random_range(0.0..1.0) < recipe.fine;
+        let mut any = || place(self.starts, rng.random_range(0..n_all));
+        let (mut episode, mut tick) = any();
+        if wants_fine {
+            // A few tries: where there is none, any will do.
+            for _ in 0..FINE_TRIES {
+                if episodes.is_fine(episode, tick) {
+                    break;
+                }
+                (episode, tick) = any();
+            }
+        }
         let last = episodes.n_ticks(episode) as i64 - 1;
         // Of an attempt's beginning S2's first look is the only one: moments before it see it, too.
         let mut looked = None;
@@ -79,6 +96,10 @@ impl Source<'_> {
             let mut targets = vec![0.0; config.s1.chunk * n];
             let mut action = vec![0.0; n];
             for (k, target) in targets.chunks_exact_mut(n).enumerate() {
+                if k > 0 && episodes.n_led(episode, tick) < k * config.s1.stride {
+                    target.fill(f32::NAN);
+                    continue;
+                }
                 chunk_action(episodes, config, (episode, tick), k, &mut action)?;
                 self.normal.normal_action(k, &raw, &action, target);
             }
@@ -116,6 +137,9 @@ impl Source<'_> {
         self.normal.normal_state(&raw, &mut state);
         let mut marks = vec![0.0; config.marks];
         let known = config.marks > 0 && episodes.marks(episode, tick, &mut marks)?;
-        Ok((Moment { pictures, shifts, state, marks: known.then_some(marks) }, raw))
+        let marks = known.then_some(marks);
+        // In pictures that were moved they are elsewhere.
+        let points = if most == 0 { episodes.points(episode, tick) } else { None };
+        Ok((Moment { pictures, shifts, state, marks, points }, raw))
     }
 }

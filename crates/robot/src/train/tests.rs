@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nn::{Precision, threads};
 
+use super::episodes::starts;
+use super::sample::{Sample, Source};
 use super::twin::{Twin, config};
 use super::{Ages, Episodes, Recipe, Trainer, measure, run};
 use crate::error::Error;
@@ -55,13 +57,16 @@ fn the_square_that_is_named_is_reached() {
     let mut data = Twin::new(4000);
     let mut trainer = trainer(STEPS, &data);
     let before = distance(&trainer, &data, 40);
+    let points_before = trainer.evaluate(&data, 64).expect("a loss").mean_points();
     while trainer.step() < STEPS {
         trainer.learn(&data).expect("a step");
     }
     let after = distance(&trainer, &data, 40);
+    let points = trainer.evaluate(&data, 64).expect("a loss").mean_points();
     data.misnamed = true;
     let misled = distance(&trainer, &data, 40);
     assert!(after < 0.4 * before, "{before} before, {after} after");
+    assert!(points < 0.5 * points_before, "points: {points_before} before, {points} after");
     assert!(misled > 2.0 * after, "{after} as named, {misled} when the other is named");
 }
 
@@ -109,6 +114,56 @@ fn a_run_begins_with_the_weights_that_it_is_given() {
     let tiny = PolicyConfig::shipped("tiny").expect("shipped");
     let error = Trainer::going_on(&tiny, from, recipe(5)).expect_err("another shape");
     assert!(error.to_string().contains("`twin` where `tiny`"), "{error}");
+}
+
+/// Samples as training draws them.
+fn drawn(data: &Twin, recipe: &Recipe, n: u64) -> Vec<Sample> {
+    let (config, starts) = (config(), starts(data));
+    let normal = measure(data, &config, 1).expect("data");
+    let source = Source {
+        episodes: data,
+        starts: &starts,
+        config: &config,
+        normal: &normal,
+        recipe,
+        augments: true,
+    };
+    (0..n).map(|idx| source.draw(1, 1, idx).expect("a sample")).collect()
+}
+
+#[test]
+fn samples_are_looked_for_where_millimetres_matter() {
+    let mut data = Twin::new(400);
+    data.fine = true;
+    let mut marks = vec![vec![0.0; 2]; 40];
+    for (at, marks) in marks.iter_mut().enumerate() {
+        data.marks(10 * at, 0, marks).expect("marks");
+    }
+    let n_fine = |share: f64| {
+        let samples = drawn(&data, &Recipe { fine: share, ..recipe(1) }, 200);
+        let is_fine =
+            |sample: &&Sample| marks.iter().any(|of| sample.then.marks.as_ref() == Some(of));
+        samples.iter().filter(is_fine).count()
+    };
+    // One in ten alone; of 13 draws one at least is fine in three of four.
+    let (few, many) = (n_fine(0.0), n_fine(1.0));
+    assert!((5..40).contains(&few) && many > 120, "{few} and {many} of 200");
+}
+
+#[test]
+fn what_nobody_did_is_not_learned_from() {
+    let mut data = Twin::new(40);
+    data.strayed = true;
+    for sample in drawn(&data, &recipe(1), 5) {
+        let (_, targets) = &sample.now[0];
+        let (first, second) = targets.split_at(21);
+        assert!(first.iter().all(|value| value.is_finite()), "{first:?}");
+        assert!(second.iter().all(|value| value.is_nan()), "{second:?}");
+    }
+    let stepped = trainer(1, &data).learn(&data).expect("a step");
+    data.strayed = false;
+    let whole = trainer(1, &data).learn(&data).expect("a step");
+    assert!(stepped.error > 0.0 && stepped.error < whole.error, "{stepped:?} {whole:?}");
 }
 
 #[test]

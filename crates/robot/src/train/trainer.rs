@@ -8,6 +8,7 @@ use super::episodes::{check, starts};
 use super::sample::{Moment, Sample, Source};
 use super::{Episodes, Recipe};
 use crate::error::{Error, Result};
+use crate::model::config::KEYPOINT_SCALES;
 use crate::model::network::{Fast, Maker, Memory, Slow};
 use crate::model::{Normalisation, Policy, PolicyConfig, write_rows, write_windows};
 
@@ -24,6 +25,8 @@ pub struct Loss {
     pub completion: f64,
     /// Sum over samples of the mean absolute errors of marks: S2's, and S1's.
     pub marks: [f64; 2],
+    /// Sum over samples of the mean cross-entropy of S2's first keypoints, in nats.
+    pub points: f64,
     /// Moments of S1.
     pub n: usize,
 }
@@ -33,6 +36,7 @@ impl Loss {
         self.error += other.error;
         self.completion += other.completion;
         self.marks.iter_mut().zip(other.marks).for_each(|(to, marks)| *to += marks);
+        self.points += other.points;
         self.n += other.n;
     }
 
@@ -46,6 +50,12 @@ impl Loss {
     #[must_use]
     pub fn mean_marks(&self) -> [f64; 2] {
         self.marks.map(|marks| marks / self.n.max(1) as f64)
+    }
+
+    /// Mean cross-entropy of S2's first keypoints, in nats.
+    #[must_use]
+    pub fn mean_points(&self) -> f64 {
+        self.points / self.n.max(1) as f64
     }
 
     /// Mean cross-entropy of the completed share.
@@ -66,6 +76,8 @@ pub struct Stepped {
     pub completion: f64,
     /// Mean absolute errors of marks, S2's and S1's, before the step.
     pub marks: [f64; 2],
+    /// Mean cross-entropy of S2's first keypoints, in nats, before the step.
+    pub points: f64,
     /// Length of the gradient.
     pub gradient: f64,
     /// Learning rate.
@@ -153,8 +165,8 @@ impl Trainer {
             return Err(Error::Diverged { step: self.step() + 1 });
         }
         let (error, completion) = (loss.mean_error(), loss.mean_completion());
-        let marks = loss.mean_marks();
-        Ok(Stepped { step: self.step(), error, completion, marks, gradient, rate })
+        let (marks, points) = (loss.mean_marks(), loss.mean_points());
+        Ok(Stepped { step: self.step(), error, completion, marks, points, gradient, rate })
     }
 
     /// What `n` samples, the same each time, cost without learning from them.
@@ -251,9 +263,9 @@ impl Networks<'_> {
         let words = samples.iter().flat_map(|sample| sample.words.iter().copied()).collect();
         let state = self.states(&mut tape, &then);
         let mut fill = self.fill(config.s2.backbone.stages[0], &then);
-        let latent = self.slow.read(&mut tape, then.len(), words, state, &mut fill);
-        let told = self.slow.tell(&mut tape, latent);
-        let latent = tape.gather(&self.repeat, latent);
+        let read = self.slow.read(&mut tape, then.len(), words, state, &mut fill);
+        let told = self.slow.tell(&mut tape, read.latent);
+        let latent = tape.gather(&self.repeat, read.latent);
         let mut fill = self.fill(config.s1.backbone.stages[0], &now);
         let memory = self.fast.encode(&mut tape, now.len(), latent, &mut fill);
         let state = self.states(&mut tape, &now);
@@ -268,6 +280,14 @@ impl Networks<'_> {
             let off = self.marks(value, 0, 1, &then, each, &mut d);
             loss.marks[0] = off * self.recipe.moments as f64;
             seeds.push((told, d));
+        }
+        for heat in read.heat {
+            let value = tape.value(heat.values);
+            let mut d = Blocked::new(value.n_tokens(), value.n_channels());
+            let each = scale * self.recipe.moments as f32 / KEYPOINT_SCALES as f32;
+            let nats = self.points(value, heat.shape, &then, each, &mut d);
+            loss.points += nats * self.recipe.moments as f64 / KEYPOINT_SCALES as f64;
+            seeds.push((heat.values, d));
         }
         let value = tape.value(out);
         let mut d = Blocked::new(value.n_tokens(), value.n_channels());
@@ -339,7 +359,50 @@ impl Networks<'_> {
         sum
     }
 
-    /// Absolute errors of all values but the last, whose logit is held to the completed share by
+    /// Cross-entropies of the first keypoints, of which each is to be where a thing is: their mean over
+    /// things, summed over moments. Slopes of that times `scale` go to `d`.
+    ///
+    /// The distance of a keypoint from its thing would be no such teacher: where all speaks for one wrong
+    /// place, it has no slope at the right one.
+    fn points(
+        &self,
+        heat: &Blocked,
+        shape: [usize; 2],
+        then: &[&Moment],
+        scale: f32,
+        d: &mut Blocked,
+    ) -> f64 {
+        let [height, width] = shape;
+        let n = height * width;
+        let mut rows = vec![vec![0.0; heat.n_channels()]; n];
+        let mut sum = 0.0;
+        for (at, moment) in then.iter().enumerate() {
+            let Some(points) = &moment.points else { continue };
+            (0..n).for_each(|position| heat.read_token(at * n + position, &mut rows[position]));
+            let share = scale * self.recipe.points as f32 / points.len().max(1) as f32;
+            let mut slopes = vec![vec![0.0; heat.n_channels()]; n];
+            for (channel, point) in points.iter().enumerate().take(heat.n_channels()) {
+                let cell = |at: f32, size: usize| {
+                    (((at + 1.0) / 2.0 * size as f32) as usize).min(size - 1)
+                };
+                let right = cell(point[1], height) * width + cell(point[0], width);
+                let most = rows.iter().map(|row| row[channel]).fold(f32::MIN, f32::max);
+                let total: f32 = rows.iter().map(|row| (row[channel] - most).exp()).sum();
+                for (position, (row, slopes)) in rows.iter().zip(&mut slopes).enumerate() {
+                    let p = (row[channel] - most).exp() / total;
+                    slopes[channel] = share * (p - f32::from(u8::from(position == right)));
+                }
+                let nats = total.ln() + most - rows[right][channel];
+                sum += f64::from(nats) / points.len() as f64;
+            }
+            for (position, slopes) in slopes.iter().enumerate() {
+                d.write_token(at * n + position, slopes);
+            }
+        }
+        sum
+    }
+
+    /// Absolute errors of all known values but the last, whose logit is held to the completed share by
     /// cross-entropy: that has no flat ends, and its least is where the sigmoid is right.
     fn cost<'t>(
         &self,
@@ -354,7 +417,7 @@ impl Networks<'_> {
         let mut slopes = vec![0.0; out.n_channels()];
         let each = scale / self.config.s1.chunk as f32;
         let share = 1.0 / (self.config.s1.chunk as f64);
-        for (token, target) in targets.enumerate() {
+        for (token, target) in targets.enumerate().filter(|(_, target)| !target[0].is_nan()) {
             out.read_token(token, &mut values);
             for (at, (value, target)) in values[..last].iter().zip(target).enumerate() {
                 let off = value - target;

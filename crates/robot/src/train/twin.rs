@@ -59,6 +59,10 @@ pub(crate) struct Twin {
     n: usize,
     /// Whether the other square is named than the one that is reached.
     pub(crate) misnamed: bool,
+    /// Whether millimetres matter in every tenth episode.
+    pub(crate) fine: bool,
+    /// Whether somebody else acted than said what to do.
+    pub(crate) strayed: bool,
 }
 
 /// Where the squares are, and which is reached: red is 0, green 1.
@@ -72,7 +76,7 @@ const SIDE: usize = 5;
 
 impl Twin {
     pub(crate) fn new(n: usize) -> Twin {
-        Twin { cameras: config().cameras, n, misnamed: false }
+        Twin { cameras: config().cameras, n, misnamed: false, fine: false, strayed: false }
     }
 
     fn scene(episode: usize) -> Scene {
@@ -138,6 +142,20 @@ impl Episodes for Twin {
             *to = at as f32 / 12.0 - 0.8;
         }
         Ok(true)
+    }
+
+    fn points(&self, episode: usize, _: usize) -> Option<Vec<[f32; 2]>> {
+        let scene = Twin::scene(episode);
+        let middle = |at: usize| (2 * at + SIDE) as f32 / 24.0 - 1.0;
+        Some(vec![scene.squares[scene.named].map(middle)])
+    }
+
+    fn n_led(&self, _: usize, _: usize) -> usize {
+        if self.strayed { 0 } else { usize::MAX }
+    }
+
+    fn is_fine(&self, episode: usize, _: usize) -> bool {
+        self.fine && episode.is_multiple_of(10)
     }
 
     fn words(&self, episode: usize, _: u64) -> Vec<u16> {

@@ -35,6 +35,18 @@ pub struct Lens {
     pub width_rads: f32,
 }
 
+impl Lens {
+    /// Where in a camera's picture a point of the lens's frame of reference is: column and row, from −1 to 1
+    /// over the picture; nothing behind the lens.
+    #[must_use]
+    pub fn place(&self, camera: &Camera, at: Vec3) -> Option<[f32; 2]> {
+        let seen = self.pose.inverse() * at;
+        let half_width = libm::tanf(0.5 * self.width_rads);
+        let half_height = half_width * camera.height as f32 / camera.width as f32;
+        (seen.z > 0.0).then(|| [seen.x / seen.z / half_width, seen.y / seen.z / half_height])
+    }
+}
+
 /// The cameras of a robot, in the order of its pictures: head, left wrist, right wrist.
 #[must_use]
 pub fn cameras() -> [Camera; 3] {

@@ -142,3 +142,27 @@ fn a_four_centimetre_cube_is_found_in_the_head_picture_to_five_millimetres() {
     }
     assert!(worst < 0.005, "{worst} {offsets:?}");
 }
+
+#[test]
+fn the_head_sees_a_thing_where_its_lens_says() {
+    let setup = Setup::new(Task::PickPlace, 4, Variation::TRAIN);
+    let mut world = setup.world();
+    let ([head, ..], lens) = (body::cameras(), body::head_lens());
+    let middle = lens.place(&head, Vec3::new(0.48, 0.0, 0.0)).expect("before the lens");
+    assert!(middle.iter().all(|off| off.abs() < 1e-3), "{middle:?}");
+    assert_eq!(lens.place(&head, Vec3::new(-0.5, 0.0, 2.0)), None);
+    let thing = setup.target().body;
+    let said = lens.place(&head, world.physics().pose(thing).translation).expect("in sight");
+    world.look(0, &mut picture_buffers());
+    let (mut sum, mut n) = ([0.0_f32; 2], 0.0_f32);
+    for (at, (body, _)) in world.rasters[0].labels().into_iter().enumerate() {
+        if usize::from(body) == thing {
+            let unit = |at: usize, size: usize| (2 * at + 1) as f32 / size as f32 - 1.0;
+            sum[0] += unit(at % head.width, head.width);
+            sum[1] += unit(at / head.width, head.height);
+            n += 1.0;
+        }
+    }
+    let off = [sum[0] / n - said[0], sum[1] / n - said[1]];
+    assert!(n > 4.0 && off.iter().all(|off| off.abs() < 0.05), "{off:?} over {n} pixels");
+}

@@ -17,6 +17,8 @@ pub(crate) enum Robot {
     Train(Train),
     /// Let a policy attempt tasks in scenes it has never seen, and count.
     Eval(Eval),
+    /// Count successes against the age of S2's latent, and plot them.
+    Ages(Ages),
     /// Let a policy act: world, S2 and an S1 for each robot as processes, 200 ticks a second.
     Run(Run),
     /// Write the pages of a run: what was seen, asked for and reached, tick by tick.
@@ -103,6 +105,10 @@ pub(crate) struct Train {
     /// TOML file of a recipe (default: the one that `tiny` is trained with).
     #[arg(long, value_name = "FILE")]
     pub(crate) recipe: Option<PathBuf>,
+    /// How old latents are when S1 learns with them, instead of as the recipe says: milliseconds, or a run
+    /// whose S1s measured it (`robot run`).
+    #[arg(long, value_name = "MS|RUN")]
+    pub(crate) latent_age: Option<String>,
     /// Steps, instead of the recipe's.
     #[arg(long)]
     pub(crate) steps: Option<u64>,
@@ -204,9 +210,12 @@ pub(crate) enum Scenes {
 /// `tetrad robot eval`.
 #[derive(Debug, Args)]
 pub(crate) struct Eval {
-    /// The policy's safetensors.
+    /// The policy's safetensors (default: the one that comes with the program).
     #[arg(long, value_name = "FILE")]
-    pub(crate) policy: PathBuf,
+    pub(crate) policy: Option<PathBuf>,
+    /// Let scripted experts act, which see the simulator's state: what can be done at all.
+    #[arg(long, conflicts_with_all = ["policy", "swapped", "int8", "newest"])]
+    pub(crate) expert: bool,
     /// A task; repeat for several (default: all).
     #[arg(long = "task", value_name = "TASK")]
     pub(crate) tasks: Vec<String>,
@@ -237,6 +246,29 @@ pub(crate) struct Eval {
     /// Weights and inputs of S1 and S2 as bytes.
     #[arg(long)]
     pub(crate) int8: bool,
+    /// Attempts at once (default: cores).
+    #[arg(long)]
+    pub(crate) jobs: Option<usize>,
+}
+
+/// `tetrad robot ages`.
+#[derive(Debug, Args)]
+pub(crate) struct Ages {
+    /// A policy and what it is called; repeat for several (default: the one that comes with the program).
+    #[arg(long = "policy", value_name = "NAME=FILE")]
+    pub(crate) policies: Vec<String>,
+    /// Milliseconds from a frame to the latent that S2 makes of it.
+    #[arg(long, value_delimiter = ',', default_value = "0,125,250,375,500", value_name = "MS,…")]
+    pub(crate) ages: Vec<u32>,
+    /// A task; repeat for several (default: all).
+    #[arg(long = "task", value_name = "TASK")]
+    pub(crate) tasks: Vec<String>,
+    /// Attempts of each policy at each task and age, in the same scenes.
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub(crate) attempts: u64,
+    /// The first scene's seed.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) seed: u64,
     /// Attempts at once (default: cores).
     #[arg(long)]
     pub(crate) jobs: Option<usize>,

@@ -25,6 +25,8 @@ pub(crate) mod kernels_search;
 mod kernels_table;
 pub(crate) mod report;
 mod robot;
+mod robot_ages;
+mod robot_attempts;
 mod robot_bench;
 mod robot_eval;
 mod robot_lerobot;

@@ -5,15 +5,18 @@ use std::sync::atomic::Ordering;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use robot::collect::{Actor, CollectConfig, Collected};
+use robot::interface::TICK_NS;
 use robot::model::{Policy, PolicyConfig};
 use robot::study::{Corrected, Rehearsal};
 use robot::tasks::{Task, Variation};
-use robot::train::{Recipe, Stepped};
+use robot::train::{Ages, Recipe, Stepped};
 use runs::Store;
 use serde::Serialize;
 
 use super::genome::interrupted;
-use super::{robot_bench, robot_eval, robot_lerobot, robot_replay, robot_run, robot_scene};
+use super::{
+    robot_ages, robot_bench, robot_eval, robot_lerobot, robot_replay, robot_run, robot_scene,
+};
 use crate::args::robot::{Collect, Robot, Train};
 use crate::exit::{Status, usage};
 use crate::output::Output;
@@ -26,10 +29,15 @@ pub(crate) fn run(
     match robot {
         Robot::Collect(flags) => collect(&flags, output),
         Robot::Export(flags) => robot_lerobot::export(&flags, output),
-        Robot::Train(flags) => match flags.threads {
-            Some(n) => nn::threads::with_count(n, || train(&flags, output)),
-            None => train(&flags, output),
-        },
+        Robot::Train(flags) => {
+            let ages = flags.latent_age.as_deref().map(|asked| latent_ages(asked, &store));
+            let ages = ages.transpose()?;
+            match flags.threads {
+                Some(n) => nn::threads::with_count(n, || train(&flags, ages, output)),
+                None => train(&flags, ages, output),
+            }
+        }
+        Robot::Ages(flags) => robot_ages::run(&flags, &store()?, output),
         Robot::Eval(flags) => robot_eval::run(&flags, &store()?, output),
         Robot::Run(flags) => robot_run::run(&flags, &store()?, output),
         Robot::Replay { run, open } => robot_replay::run(&run, open, &store()?, output),
@@ -125,7 +133,17 @@ struct Trained {
     n_steps_averaged: usize,
 }
 
-fn train(flags: &Train, output: &Output) -> anyhow::Result<Status> {
+/// Ages of the latent: always as many milliseconds, or as a run measured them.
+fn latent_ages(asked: &str, store: impl Fn() -> anyhow::Result<Store>) -> anyhow::Result<Ages> {
+    if let Ok(millis) = asked.parse::<u32>() {
+        return Ok(Ages::always(millis.div_ceil((TICK_NS / 1_000_000) as u32)));
+    }
+    let run = super::runs::find(&store()?, asked)?;
+    robot_replay::check(&run)?;
+    Ok(robot::play::latent_ages(run.path())?)
+}
+
+fn train(flags: &Train, ages: Option<Ages>, output: &Output) -> anyhow::Result<Status> {
     let mut recipe = match &flags.recipe {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| {
@@ -139,6 +157,7 @@ fn train(flags: &Train, output: &Output) -> anyhow::Result<Status> {
     };
     recipe.steps = flags.steps.unwrap_or(recipe.steps);
     recipe.seed = flags.seed.unwrap_or(recipe.seed);
+    recipe.ages = ages.unwrap_or(recipe.ages);
     let shape = PolicyConfig::shipped(&flags.shape)?;
     let stop = interrupted();
     let (config, demonstrations) = robot_lerobot::episodes(flags, shape, &stop, output)?;
@@ -156,16 +175,18 @@ fn train(flags: &Train, output: &Output) -> anyhow::Result<Status> {
     /// Steps that are averaged.
     const N_LAST: usize = 200;
     let last = Mutex::new(std::collections::VecDeque::new());
-    let mean = |errors: &std::collections::VecDeque<[f64; 3]>, which: usize| {
+    let mean = |errors: &std::collections::VecDeque<[f64; 4]>, which: usize| {
         errors.iter().map(|errors| errors[which]).sum::<f64>() / errors.len().max(1) as f64
     };
     let say = |last: &_| {
-        let [error, then, now] = [0, 1, 2].map(|which| mean(last, which));
-        format!("error {error:.4}, of marks {then:.4} (S2) and {now:.4} (S1)")
+        let [error, then, now, points] = [0, 1, 2, 3].map(|which| mean(last, which));
+        format!(
+            "error {error:.4}, of marks {then:.4} (S2) and {now:.4} (S1), of points {points:.4}"
+        )
     };
     let mut tell = |stepped: &Stepped| {
         let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        last.push_back([stepped.error, stepped.marks[0], stepped.marks[1]]);
+        last.push_back([stepped.error, stepped.marks[0], stepped.marks[1], stepped.points]);
         if last.len() > N_LAST {
             last.pop_front();
         }

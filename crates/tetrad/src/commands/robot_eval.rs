@@ -1,20 +1,22 @@
 //! `tetrad robot eval`: attempts at tasks, counted.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nn::Precision;
 use robot::chunks::Blend;
+use robot::collect::demonstrate;
 use robot::interface::TICK_NS;
 use robot::model::Policy;
-use robot::study::{Delay, Rehearsal, Score, expect_body, rehearse, rehearse_on_record};
+use robot::study::{
+    Delay, Rehearsal, Score, expect_body, rehearse, rehearse_on_record, show_experts,
+};
 use robot::tasks::{Setup, Task, Variation};
 use runs::Store;
 use serde::{Deserialize, Serialize};
 
 use super::genome::interrupted;
 use super::robot::{bar, jobs, tasks};
+use super::robot_attempts::spread;
 use crate::args::robot::{Eval, Scenes};
 use crate::exit::Status;
 use crate::output::Output;
@@ -22,9 +24,13 @@ use crate::output::Output;
 /// What a run is asked to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Settings {
-    policy: PathBuf,
+    /// None for the one that comes with the program.
+    policy: Option<PathBuf>,
     /// SHA-256 of the policy's file.
     digest: String,
+    /// Whether experts act in its place.
+    #[serde(default, skip_serializing_if = "is_false")]
+    expert: bool,
     tasks: Vec<Task>,
     attempts: u64,
     seed: u64,
@@ -38,6 +44,10 @@ struct Settings {
 
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+
+fn is_false(is: &bool) -> bool {
+    !is
 }
 
 /// One attempt.
@@ -69,7 +79,7 @@ pub(super) fn variation(scenes: Scenes) -> Variation {
 }
 
 pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Result<Status> {
-    let policy = Policy::load(&flags.policy)?;
+    let (policy, digest) = Policy::or_shipped(flags.policy.as_deref())?;
     expect_body(&policy)?;
     let variation = variation(flags.scenes);
     let tick_millis = (TICK_NS / 1_000_000) as u32;
@@ -77,7 +87,8 @@ pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Resul
     let delay = Delay { thinking, period: Delay::DEPLOYED.period };
     let settings = Settings {
         policy: flags.policy.clone(),
-        digest: runs::sha256(&std::fs::read(&flags.policy)?),
+        digest,
+        expert: flags.expert,
         tasks: tasks(&flags.tasks)?,
         attempts: flags.attempts,
         seed: flags.seed,
@@ -108,51 +119,18 @@ pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Resul
     let stop = interrupted();
     let bar = bar(missing.len() as u64, "attempts", output);
     let precision = if flags.int8 { Precision::Int8 } else { Precision::F32 };
-    let next = AtomicUsize::new(0);
-    let new = Mutex::new((run.log(), Vec::new(), None));
-    let work = || {
-        while let Some(&(task, seed)) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if stop.load(Ordering::Relaxed) {
-                return;
-            }
-            let setup = Setup::new(task, seed, variation);
-            // Each attempt on one thread of its own.
-            let kept = on_record(&settings, task, seed);
-            let outcome = nn::threads::alone(|| match kept {
-                Some(number) => {
-                    let to = (records.as_path(), number);
-                    rehearse_on_record(&policy, precision, &setup, &settings.how, to)
-                }
-                None => rehearse(&policy, precision, &setup, &settings.how),
-            });
-            let mut new = new.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let row = outcome.map_err(anyhow::Error::from).and_then(|outcome| {
-                let row = Row { task, seed, success: outcome.success, n_ticks: outcome.n_ticks };
-                new.0.append(&row)?;
-                Ok(row)
-            });
-            match row {
-                Ok(row) => new.1.push(row),
-                Err(error) => {
-                    new.2.get_or_insert(error);
-                    stop.store(true, Ordering::Relaxed);
-                }
-            }
-            bar.inc(1);
-        }
+    let one = |&(task, seed): &(Task, u64)| {
+        let setup = Setup::new(task, seed, variation);
+        let kept = on_record(&settings, task, seed).map(|number| (records.as_path(), number));
+        let outcome = match kept {
+            Some((folder, number)) if settings.expert => show_experts(folder, number, &setup)?,
+            None if settings.expert => demonstrate(&setup, 0.0, false, &mut |_| {}),
+            Some(to) => rehearse_on_record(&policy, precision, &setup, &settings.how, to)?,
+            None => rehearse(&policy, precision, &setup, &settings.how)?,
+        };
+        Ok(Row { task, seed, success: outcome.success, n_ticks: outcome.n_ticks })
     };
-    std::thread::scope(|scope| {
-        for _ in 1..jobs(flags.jobs) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    bar.finish_and_clear();
-    let (_, found, error) = new.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    rows.extend(found);
-    if let Some(error) = error {
-        return Err(error);
-    }
+    rows.extend(spread(&missing, jobs(flags.jobs), run.log(), &bar, &stop, &one)?);
     let score = |task: Task| {
         let of_task = rows.iter().filter(|row| row.task == task);
         let outcomes: Vec<robot::collect::Outcome> = of_task

@@ -31,11 +31,12 @@ pub(crate) fn write_report(run: &Run) -> anyhow::Result<PathBuf> {
     Ok(robot::report::write(run)?.report)
 }
 
-fn check(run: &Run) -> anyhow::Result<()> {
+/// That a run is one of the robot.
+pub(super) fn check(run: &Run) -> anyhow::Result<()> {
     let noun = &run.manifest().noun;
     if noun != "robot" {
         return Err(usage(
-            format!("failed to replay `{}`: it is a run of `{noun}`", run.id()),
+            format!("failed to read `{}`: it is a run of `{noun}`", run.id()),
             format!("`tetrad report {}` renders it", run.id()),
         ));
     }

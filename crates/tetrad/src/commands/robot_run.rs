@@ -20,7 +20,7 @@ use super::robot::{bar, tasks};
 use super::robot_eval::variation;
 use crate::args::genome::Precision;
 use crate::args::robot::{Part, Run};
-use crate::exit::{Status, usage};
+use crate::exit::Status;
 use crate::output::Output;
 
 /// What a run answers.
@@ -83,12 +83,6 @@ pub(crate) fn play(
     stop: &AtomicBool,
     output: &Output,
 ) -> anyhow::Result<Answer> {
-    if flags.policy.is_none() && robot::model::shipped().is_none() {
-        return Err(usage(
-            "no trained policy comes with this program",
-            "`--policy FILE` names one; `tetrad robot train` makes one",
-        ));
-    }
     let absolute = |path: &PathBuf| std::path::absolute(path);
     let mut plan = Plan {
         policy: flags.policy.as_ref().map(absolute).transpose()?,

@@ -16,6 +16,23 @@ pub(super) const PARTS: usize = 1 + KEYPOINT_SCALES;
 /// How what is asked changes each of the scales.
 pub(super) type Films = [Var; KEYPOINT_SCALES];
 
+/// How much each position speaks for a keypoint.
+#[derive(Debug, Clone, Copy)]
+pub struct Heat {
+    /// `[n · height · width, keypoints]`, before the softmax over positions.
+    pub values: Var,
+    /// Height and width.
+    pub shape: [usize; 2],
+}
+
+/// What a camera gives.
+pub(super) struct Looked {
+    /// Tokens: positions, and keypoints of each scale.
+    pub(super) tokens: [Var; PARTS],
+    /// What each keypoint is the greatest of, at each scale.
+    pub(super) heat: [Heat; KEYPOINT_SCALES],
+}
+
 /// A backbone that is asked.
 #[derive(Debug)]
 pub(super) struct Eyes {
@@ -58,7 +75,7 @@ impl Eyes {
         films
     }
 
-    /// One camera's tokens in `n` samples: positions, and keypoints of each scale.
+    /// One camera in `n` samples.
     pub(super) fn look<'a>(
         &'a self,
         tape: &mut Tape<'a>,
@@ -66,14 +83,15 @@ impl Eyes {
         n: usize,
         films: Films,
         fill: &mut Fill<'_>,
-    ) -> [Var; PARTS] {
+    ) -> Looked {
         let first = self.backbone.stages.len() - 1 - KEYPOINT_SCALES;
         let scale = |stage: usize| {
             let at = stage.checked_sub(first)?;
             self.scales.get(at).map(|scale| (at, scale))
         };
-        let mut parts = [films[0]; PARTS];
-        parts[0] = self.backbone.forward(
+        let mut tokens = [films[0]; PARTS];
+        let mut all = films.map(|values| Heat { values, shape: [0; 2] });
+        tokens[0] = self.backbone.forward(
             tape,
             camera,
             n,
@@ -82,12 +100,14 @@ impl Eyes {
             |tape, stage, x| {
                 if let Some((at, scale)) = scale(stage) {
                     let heat = tape.product(&scale.heat, x, None);
-                    let found = tape.keypoints(heat, self.backbone.shape(camera, stage));
-                    parts[1 + at] = tape.product(&scale.place, found, None);
+                    let shape = self.backbone.shape(camera, stage);
+                    all[at] = Heat { values: heat, shape };
+                    let found = tape.keypoints(heat, shape);
+                    tokens[1 + at] = tape.product(&scale.place, found, None);
                 }
             },
         );
-        parts
+        Looked { tokens, heat: all }
     }
 
     /// One camera's tokens of one sample, written to `seen` from token `first` on. Gives how many.
@@ -100,9 +120,9 @@ impl Eyes {
         (seen, first): (&mut Blocked, usize),
     ) -> usize {
         let films = self.films(tape, asked);
-        let parts = self.look(tape, camera, 1, films, fill);
+        let looked = self.look(tape, camera, 1, films, fill);
         let mut at = first;
-        for part in parts {
+        for part in looked.tokens {
             seen.write_tokens(at, tape.value(part));
             at += tape.value(part).n_tokens();
         }

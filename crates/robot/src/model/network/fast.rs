@@ -118,7 +118,7 @@ impl Fast {
         let films = self.eyes.films(tape, latent);
         for camera in &self.cameras {
             let seen = self.eyes.look(tape, *camera, n, films, fill);
-            parts[n_parts..][..PARTS].copy_from_slice(&seen);
+            parts[n_parts..][..PARTS].copy_from_slice(&seen.tokens);
             n_parts += PARTS;
         }
         let seen = tape.join(&parts[..=n_parts], n);

@@ -3,10 +3,19 @@
 use nn::Heads;
 use nn::train::{Embedding, Gather, Norm, Product, Tape, Var};
 
-use super::eyes::{Eyes, PARTS};
+use super::eyes::{Eyes, Heat, PARTS};
 use super::{Fill, Layer, Maker};
-use crate::model::config::{MOST_CAMERAS, PolicyConfig};
+use crate::model::config::{KEYPOINT_SCALES, MOST_CAMERAS, PolicyConfig};
 use crate::model::tensors::{READINGS, s2_tokens};
+
+/// What S2 makes of samples.
+#[derive(Debug, Clone, Copy)]
+pub struct Read {
+    /// Latents, `[n, latent]`, each normalised.
+    pub latent: Var,
+    /// How much each position of the first camera's pictures speaks for keypoints, at each scale.
+    pub heat: [Heat; KEYPOINT_SCALES],
+}
 
 /// S2.
 #[derive(Debug)]
@@ -64,7 +73,7 @@ impl Slow {
         }
     }
 
-    /// Latents of `n` samples, `[n, latent]`, each normalised; from the numbers of their words, as many
+    /// What `n` samples come to, from the numbers of their words, as many
     /// for each, and normalised states `[n, state]` filled up to whole blocks.
     ///
     /// Words are read first, alone: what is asked for decides what is looked for in the pictures.
@@ -75,7 +84,7 @@ impl Slow {
         words: Vec<usize>,
         state: Var,
         fill: &mut Fill<'_>,
-    ) -> Var {
+    ) -> Read {
         let words = tape.embed(&self.words, words);
         let asked = tape.table(&self.asked, n);
         let mut x = tape.join(&[words, asked], n);
@@ -88,10 +97,11 @@ impl Slow {
         let first = tape.gather(&self.first, readings);
         let films = self.eyes.films(tape, first);
         let mut parts = [readings; MOST_CAMERAS * PARTS + 3];
-        let mut n_parts = 1;
+        let (mut n_parts, mut heat) = (1, None);
         for camera in &self.cameras {
             let seen = self.eyes.look(tape, *camera, n, films, fill);
-            parts[n_parts..][..PARTS].copy_from_slice(&seen);
+            parts[n_parts..][..PARTS].copy_from_slice(&seen.tokens);
+            heat.get_or_insert(seen.heat);
             n_parts += PARTS;
         }
         parts[n_parts] = tape.product(&self.state, state, None);
@@ -104,7 +114,8 @@ impl Slow {
         let x = tape.gather(&self.last, x);
         let x = tape.norm(&self.read, x);
         let x = tape.product(&self.latent, x, None);
-        tape.norm(&self.latent_norm, x)
+        let latent = tape.norm(&self.latent_norm, x);
+        Read { latent, heat: heat.expect("a camera") }
     }
 
     /// What latents tell of marks, `[n, marks]` filled up to whole blocks, where there are any.

@@ -1,14 +1,13 @@
-//! The tour's robot part: the trained policy in processes at 200 Hz and in simulated time; where none comes
-//! with the program, the scripted experts, and that it is they.
+//! The tour's robot part: the trained policy in processes at 200 Hz and in simulated time.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use robot::model::{Policy, shipped};
+use robot::model::Policy;
 use robot::play::{Attempt, Played, RECORDS, attempts};
-use robot::study::{Rehearsal, Score, rehearse_on_record, show_experts};
+use robot::study::{Rehearsal, Score, rehearse_on_record};
 use robot::tasks::{Setup, Task, Variation};
 use runs::Store;
 use runs::html::{Cell, Page, Tone};
@@ -27,8 +26,6 @@ const BEGIN: Duration = Duration::from_secs(10);
 const MOST_ATTEMPTS: usize = 16;
 /// First seed of scenes: in no training.
 const SEED: u64 = 2_000_000;
-/// What experts show: one thing, several steps, two robots.
-const SHOWN: [Task; 3] = [Task::PickPlace, Task::PutInDrawer, Task::Handover];
 
 /// The run in processes.
 #[derive(Debug, Serialize)]
@@ -41,9 +38,7 @@ struct Real {
 #[derive(Debug, Serialize)]
 pub(super) struct Part {
     folder: PathBuf,
-    /// Whether a trained policy acts; else experts do.
-    trained: bool,
-    real: Option<Real>,
+    real: Real,
     scores: Vec<Score>,
     success: Rate,
     attempts: Vec<Attempt>,
@@ -63,23 +58,9 @@ pub(super) fn run(
     let records = folder.join(RECORDS);
     std::fs::create_dir_all(&records)?;
     let first = SEED + seed * 1000;
-    let (real, outcomes) = match shipped() {
-        Some(bytes) => {
-            let real = real(store, first, output)?;
-            let policy = Policy::built("the policy that comes with the program", bytes)?;
-            (Some(real), rehearsals(&policy, &records, first)?)
-        }
-        None => {
-            output.note(
-                "no trained policy comes with this program: scripted experts show the robot's tasks",
-            );
-            let shown = SHOWN.iter().enumerate().map(|(number, &task)| {
-                let setup = Setup::new(task, first, Variation::HELD_OUT);
-                Ok((task, show_experts(&records, number, &setup)?))
-            });
-            (None, shown.collect::<anyhow::Result<_>>()?)
-        }
-    };
+    let real = real(store, first, output)?;
+    let (policy, _) = Policy::or_shipped(None)?;
+    let outcomes = rehearsals(&policy, &records, first)?;
     let score = |task: &Task| {
         let of_task = outcomes.iter().filter(|(of, _)| of == task);
         Score::of(*task, &of_task.map(|(_, outcome)| *outcome).collect::<Vec<_>>())
@@ -90,7 +71,6 @@ pub(super) fn run(
     let pages = attempts.iter().map(page).collect::<Result<Vec<_>, _>>()?;
     Ok(Part {
         folder: folder.to_owned(),
-        trained: real.is_some(),
         real,
         scores,
         success: Rate::of(outcomes.iter().map(|(_, outcome)| outcome.success)),
@@ -155,19 +135,15 @@ fn rehearsals(policy: &Policy, records: &Path, seed: u64) -> anyhow::Result<Outc
 impl Part {
     /// Lines for the terminal.
     pub(super) fn text(&self) -> String {
-        let who = if self.trained { "the policy that comes with it" } else { "scripted experts" };
-        let mut text = format!("\nrobot: {who}, {:.0} s\n", self.wall_secs);
-        if !self.trained {
-            text += "no trained policy comes with this program: what is shown are its experts\n";
-        }
-        if let Some(Real { run, played }) = &self.real {
-            for measured in &played.robots {
-                let granted = measured.granted.first().map_or("–".to_owned(), ToString::to_string);
-                text += &format!(
-                    "{:.0} s in processes at 200 Hz: missed {}, {granted}; run {run}\n",
-                    played.seconds, measured.missed
-                );
-            }
+        let secs = self.wall_secs;
+        let mut text = format!("\nrobot: the policy that comes with it, {secs:.0} s\n");
+        let Real { run, played } = &self.real;
+        for measured in &played.robots {
+            let granted = measured.granted.first().map_or("–".to_owned(), ToString::to_string);
+            text += &format!(
+                "{:.0} s in processes at 200 Hz: missed {}, {granted}; run {run}\n",
+                played.seconds, measured.missed
+            );
         }
         text += &format!("{} attempts done in simulated time\n", self.success);
         text + &self
@@ -184,17 +160,7 @@ impl Part {
              reads it and the pictures, and moves two arms 200 times a second. World, S2 and S1 are \
              processes of their own.",
         );
-        if !self.trained {
-            page.note(
-                Tone::Warn,
-                "No trained policy comes with this program. What is shown are its scripted experts, which \
-                 see the simulator's state: the tasks, the world and its cameras are real, and no policy \
-                 acts. `tetrad robot train` makes one, `tetrad robot run --policy FILE` plays it.",
-            );
-        }
-        if let Some(real) = &self.real {
-            self.render_real(page, real);
-        }
+        self.render_real(page);
         page.subsection("In simulated time");
         page.table(
             ["task", "done", "seconds, mean of those done"],
@@ -219,8 +185,8 @@ impl Part {
         }));
     }
 
-    fn render_real(&self, page: &mut Page, real: &Real) {
-        let Real { run, played } = real;
+    fn render_real(&self, page: &mut Page) {
+        let Real { run, played } = &self.real;
         page.subsection("In processes, by the clock");
         for measured in &played.robots {
             let millis = |spread: &Option<robot::play::Spread>| {
