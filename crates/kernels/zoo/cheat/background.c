@@ -1,6 +1,6 @@
 // rows: 9, 34. Leaves something running: to work outside the clock, or to slow others.
 // task: affine
-// reasons: budget, process, unwritten, wrong, drift, unstable
+// reasons: budget, process, unwritten, wrong, drift, unstable, adversarial
 SCRATCH(1 << 20);
 #if VARIANT == 0
 GADGET(clone_thread, 56)

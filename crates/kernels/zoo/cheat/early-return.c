@@ -1,6 +1,6 @@
 // rows: 8. Says that it is done before it is.
 // task: affine
-// reasons: symbol, process, unwritten, crash, wrong, drift, unstable, budget
+// reasons: symbol, process, unwritten, crash, wrong, drift, unstable, adversarial, budget
 SCRATCH(1 << 20);
 #if VARIANT == 0
 typedef unsigned long thread;
