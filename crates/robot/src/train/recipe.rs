@@ -55,11 +55,11 @@ impl Recipe {
         Recipe {
             seed: 1,
             steps: 20_000,
-            batch: 16,
-            moments: 2,
-            together: 4,
+            batch: 24,
+            moments: 1,
+            together: 6,
             sums: 2,
-            learning_rate: 6e-4,
+            learning_rate: 4e-4,
             final_share: 0.02,
             warmup: 500,
             weight_decay: 0.02,
@@ -70,7 +70,7 @@ impl Recipe {
             hidden_words: 0.0,
             completion: 0.1,
             marks: 2.0,
-            points: 1.0,
+            points: 0.1,
             ages: Ages::between(10, 70),
         }
     }

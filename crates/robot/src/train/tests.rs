@@ -21,6 +21,7 @@ fn recipe(steps: u64) -> Recipe {
         learning_rate: 2e-3,
         warmup: 10,
         shift: 0,
+        points: 1.0,
         ages,
         ..Recipe::tiny()
     }
