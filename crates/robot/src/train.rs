@@ -9,6 +9,7 @@
 mod ages;
 mod checkpoint;
 mod episodes;
+mod networks;
 mod recipe;
 mod run;
 mod sample;
@@ -20,6 +21,7 @@ pub(crate) mod twin;
 
 pub use ages::Ages;
 pub use episodes::{Episodes, measure};
+pub use networks::Loss;
 pub use recipe::Recipe;
 pub use run::run;
-pub use trainer::{Loss, Stepped, Trainer};
+pub use trainer::{Stepped, Trainer};

@@ -12,6 +12,7 @@ use super::config::BackboneConfig;
 use super::tensors::Weights;
 use crate::interface::Camera;
 
+pub use eyes::Heat;
 pub use fast::{Fast, Memory};
 pub use slow::Slow;
 

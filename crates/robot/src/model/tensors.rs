@@ -180,6 +180,9 @@ pub fn s2(config: &PolicyConfig) -> Vec<Tensor> {
     }
     list.norm("s2.read", s2.width);
     list.product("s2.latent", config.latent, s2.width, 1.0);
+    for scale in 0..KEYPOINT_SCALES {
+        list.matrix(&format!("s2.found.{scale}"), config.latent, 2 * s2.keypoints, 1.0);
+    }
     list.norm("s2.latent", config.latent);
     if config.marks > 0 {
         list.product("s2.marks", padded(config.marks), config.latent, 0.3);
@@ -260,7 +263,7 @@ impl Weights {
     }
 
     /// The handle of a tensor, if it is there.
-    pub(super) fn find(&self, name: &str) -> Option<Param> {
+    pub(crate) fn find(&self, name: &str) -> Option<Param> {
         self.handles.get(name).copied()
     }
 }

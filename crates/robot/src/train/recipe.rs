@@ -44,6 +44,9 @@ pub struct Recipe {
     pub marks: f64,
     /// Weight beside it of S2's first keypoints, each of which is held to a thing that the task is about.
     pub points: f64,
+    /// Whether these alone are learned, by S2's readers and eyes: three times as many looks a second.
+    #[serde(default)]
+    pub only_points: bool,
     /// Ages of the latent.
     pub ages: Ages,
 }
@@ -71,6 +74,7 @@ impl Recipe {
             completion: 0.1,
             marks: 2.0,
             points: 0.1,
+            only_points: false,
             ages: Ages::between(10, 70),
         }
     }

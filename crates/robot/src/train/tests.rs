@@ -117,6 +117,31 @@ fn a_run_begins_with_the_weights_that_it_is_given() {
     assert!(error.to_string().contains("`twin` where `tiny`"), "{error}");
 }
 
+#[test]
+fn eyes_alone_learn_from_points_alone() {
+    let data = Twin::new(400);
+    let recipe = Recipe { only_points: true, weight_decay: 0.0, ..recipe(60) };
+    let normal = measure(&data, &config(), 1).expect("data");
+    let mut trainer = Trainer::new(config(), normal, recipe).expect("a trainer");
+    let value = |trainer: &Trainer, name: &str| {
+        let weights = &trainer.policy().weights;
+        weights.parameters.get(weights.find(name).expect("a tensor")).raw.clone()
+    };
+    let untouched = ["s1.act.weight", "s2.layers.0.qkv.weight", "s2.found.0.weight"];
+    let before = untouched.map(|name| value(&trainer, name));
+    let heat = value(&trainer, "s2.points.0.heat.weight");
+    let looked = trainer.evaluate(&data, 64).expect("a loss");
+    assert_eq!((looked.mean_error(), looked.mean_marks()), (0.0, [0.0; 2]));
+    while trainer.step() < 60 {
+        trainer.learn(&data).expect("a step");
+    }
+    let after = trainer.evaluate(&data, 64).expect("a loss");
+    assert!(after.mean_points() < 0.9 * looked.mean_points(), "{looked:?} before, {after:?}");
+    assert!(after.found_shares()[0] > looked.found_shares()[0], "{looked:?} before, {after:?}");
+    assert!(before == untouched.map(|name| value(&trainer, name)));
+    assert!(heat != value(&trainer, "s2.points.0.heat.weight"));
+}
+
 /// Samples as training draws them.
 fn drawn(data: &Twin, recipe: &Recipe, n: u64) -> Vec<Sample> {
     let (config, starts) = (config(), starts(data));

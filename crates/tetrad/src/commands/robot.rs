@@ -175,18 +175,23 @@ fn train(flags: &Train, ages: Option<Ages>, output: &Output) -> anyhow::Result<S
     /// Steps that are averaged.
     const N_LAST: usize = 200;
     let last = Mutex::new(std::collections::VecDeque::new());
-    let mean = |errors: &std::collections::VecDeque<[f64; 4]>, which: usize| {
+    let mean = |errors: &std::collections::VecDeque<[f64; 6]>, which: usize| {
         errors.iter().map(|errors| errors[which]).sum::<f64>() / errors.len().max(1) as f64
     };
     let say = |last: &_| {
-        let [error, then, now, points] = [0, 1, 2, 3].map(|which| mean(last, which));
+        let [error, then, now, points, thing, place] =
+            [0, 1, 2, 3, 4, 5].map(|which| mean(last, which));
         format!(
-            "error {error:.4}, of marks {then:.4} (S2) and {now:.4} (S1), of points {points:.4}"
+            "error {error:.4}, of marks {then:.4} (S2) and {now:.4} (S1), of points {points:.4} \
+             (found: thing {:.1} %, place {:.1} %)",
+            100.0 * thing,
+            100.0 * place
         )
     };
     let mut tell = |stepped: &Stepped| {
         let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        last.push_back([stepped.error, stepped.marks[0], stepped.marks[1], stepped.points]);
+        let Stepped { error, marks: [then, now], points, found: [thing, place], .. } = *stepped;
+        last.push_back([error, then, now, points, thing, place]);
         if last.len() > N_LAST {
             last.pop_front();
         }

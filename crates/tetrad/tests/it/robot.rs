@@ -96,6 +96,12 @@ fn a_policy_is_trained_evaluated_run_and_looked_at_again() {
     );
     let run = ran["data"]["run"].as_str().expect("a run");
     assert_pages(folder, run, 1);
+    // Its latents' ages are what a training can be given.
+    let ages = ages_trained_with(folder, run);
+    assert!(ages.len() > 1 && ages.iter().all(|(age, _)| (1..200).contains(age)), "{ages:?}");
+    assert_eq!(ages_trained_with(folder, "125"), [(25, 1.0)]);
+    let train = ["robot", "train", "--episodes", "demos", "--to", "x", "--latent-age", "soon"];
+    assert_refused(folder, &train, "soon", "tetrad runs");
     // A record that was changed is refused, by name.
     let record = folder.join("runs").join(run).join("records").join("0000-0.record");
     let mut bytes = std::fs::read(&record).expect("a record");
@@ -105,6 +111,60 @@ fn a_policy_is_trained_evaluated_run_and_looked_at_again() {
     assert_refused(folder, &["robot", "replay", run], "0000-0.record", "the other attempts");
     std::fs::remove_file(&record).expect("removed");
     assert_refused(folder, &["robot", "replay", run], "no attempts on record", "--record");
+}
+
+/// Ages of the latent, in ticks with their weights, in the recipe of a policy that is trained with
+/// `--latent-age`.
+fn ages_trained_with(folder: &Path, asked: &str) -> Vec<(u32, f64)> {
+    let to = format!("policy-{asked}");
+    let trained = tetrad(
+        folder,
+        &[
+            "robot",
+            "train",
+            "--episodes",
+            "demos",
+            "--to",
+            &to,
+            "--recipe",
+            "recipe.toml",
+            "--latent-age",
+            asked,
+        ],
+    );
+    assert_eq!(trained.code, 0, "{trained:?}");
+    let policy = Policy::load(&folder.join(to).join("policy.safetensors")).expect("a policy");
+    let recipe = policy.recipe.expect("what it was trained with");
+    let recipe: serde_json::Value = serde_json::from_str(&recipe).expect("JSON");
+    serde_json::from_value(recipe["ages"].clone()).expect("ages")
+}
+
+#[test]
+fn what_comes_with_the_program_and_experts_open_a_drawer_at_any_age_of_the_latent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let expert =
+        ["robot", "eval", "--expert", "--task", TASK, "--attempts", "1", "--format", "json"];
+    let evaluated = tetrad(folder, &expert);
+    assert_eq!(evaluated.code, 0, "{evaluated:?}");
+    assert_eq!(evaluated.json()["data"]["scores"][0]["rate"]["hits"], 1);
+    let ages = ["robot", "ages", "--ages", "0,250", "--task", TASK, "--attempts", "1"];
+    let ages = [&ages[..], &["--format", "json"]].concat();
+    let measured = tetrad(folder, &ages);
+    assert_eq!(measured.code, 0, "{measured:?}");
+    let measured = measured.json();
+    let all = measured["data"]["ages"].as_array().expect("a list");
+    let rate = |of: &serde_json::Value| {
+        let rate = &of["rate"];
+        (of["millis"].as_u64(), rate["hits"].as_u64(), rate["n"].as_u64())
+    };
+    let want = [0, 250].map(|age| (Some(age), Some(1), Some(1)));
+    assert_eq!(all.iter().map(rate).collect::<Vec<_>>(), want);
+    let report = measured["data"]["report"].as_str().expect("a page");
+    assert!(std::fs::read_to_string(report).expect("a page").contains("<svg"));
+    // Asked once more, it finds all done.
+    let again = tetrad(folder, &ages);
+    assert_eq!(again.json()["data"]["ages"], measured["data"]["ages"]);
 }
 
 /// Exit code 2, one line with this in it, and a hint with that.

@@ -31,6 +31,8 @@ pub(super) struct Looked {
     pub(super) tokens: [Var; PARTS],
     /// What each keypoint is the greatest of, at each scale.
     pub(super) heat: [Heat; KEYPOINT_SCALES],
+    /// Where each keypoint is, at each scale: `[n, 2 · keypoints]`.
+    pub(super) found: [Var; KEYPOINT_SCALES],
 }
 
 /// A backbone that is asked.
@@ -91,6 +93,7 @@ impl Eyes {
         };
         let mut tokens = [films[0]; PARTS];
         let mut all = films.map(|values| Heat { values, shape: [0; 2] });
+        let mut found = films;
         tokens[0] = self.backbone.forward(
             tape,
             camera,
@@ -102,12 +105,12 @@ impl Eyes {
                     let heat = tape.product(&scale.heat, x, None);
                     let shape = self.backbone.shape(camera, stage);
                     all[at] = Heat { values: heat, shape };
-                    let found = tape.keypoints(heat, shape);
-                    tokens[1 + at] = tape.product(&scale.place, found, None);
+                    found[at] = tape.keypoints(heat, shape);
+                    tokens[1 + at] = tape.product(&scale.place, found[at], None);
                 }
             },
         );
-        Looked { tokens, heat: all }
+        Looked { tokens, heat: all, found }
     }
 
     /// One camera's tokens of one sample, written to `seen` from token `first` on. Gives how many.

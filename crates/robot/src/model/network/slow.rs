@@ -17,6 +17,17 @@ pub struct Read {
     pub heat: [Heat; KEYPOINT_SCALES],
 }
 
+/// What S2 has read and seen, before it thinks.
+pub struct Regarded {
+    /// What was read, then tokens of its cameras; the rest is free.
+    parts: [Var; MOST_CAMERAS * PARTS + 3],
+    n_parts: usize,
+    /// As in [`Read`].
+    pub heat: [Heat; KEYPOINT_SCALES],
+    /// Where its keypoints are.
+    found: [Var; KEYPOINT_SCALES],
+}
+
 /// S2.
 #[derive(Debug)]
 pub struct Slow {
@@ -37,6 +48,9 @@ pub struct Slow {
     last: Gather,
     read: Norm,
     latent: Product,
+    /// Places that were found, straight to the latent: where a hand already is on its way, layers learn
+    /// from the hand where it goes, and not from what was found.
+    found: [Product; KEYPOINT_SCALES],
     latent_norm: Norm,
     /// Where the latent is held to marks, in training alone.
     marks: Option<Product>,
@@ -68,6 +82,7 @@ impl Slow {
             last: Gather::range(n, n - 1..n),
             read: make.norm("s2.read"),
             latent: make.product("s2.latent"),
+            found: std::array::from_fn(|at| make.product(&format!("s2.found.{at}"))),
             latent_norm: make.norm("s2.latent"),
             marks: (make.learns && config.marks > 0).then(|| make.product("s2.marks")),
         }
@@ -85,6 +100,32 @@ impl Slow {
         state: Var,
         fill: &mut Fill<'_>,
     ) -> Read {
+        let Regarded { mut parts, n_parts, heat, found } = self.regard(tape, n, words, fill);
+        parts[n_parts] = tape.product(&self.state, state, None);
+        parts[n_parts + 1] = tape.table(&self.readout, n);
+        let mut x = tape.join(&parts[..n_parts + 2], n);
+        x = tape.add_table(&self.places, x);
+        for layer in &self.layers {
+            x = layer.forward(tape, x, n);
+        }
+        let x = tape.gather(&self.last, x);
+        let x = tape.norm(&self.read, x);
+        let mut x = tape.product(&self.latent, x, None);
+        for (product, found) in self.found.iter().zip(found) {
+            x = tape.product(product, found, Some(x));
+        }
+        let latent = tape.norm(&self.latent_norm, x);
+        Read { latent, heat }
+    }
+
+    /// The way to that as far as the pictures: words, then what they have the eyes look for.
+    pub fn regard<'a>(
+        &'a self,
+        tape: &mut Tape<'a>,
+        n: usize,
+        words: Vec<usize>,
+        fill: &mut Fill<'_>,
+    ) -> Regarded {
         let words = tape.embed(&self.words, words);
         let asked = tape.table(&self.asked, n);
         let mut x = tape.join(&[words, asked], n);
@@ -97,25 +138,15 @@ impl Slow {
         let first = tape.gather(&self.first, readings);
         let films = self.eyes.films(tape, first);
         let mut parts = [readings; MOST_CAMERAS * PARTS + 3];
-        let (mut n_parts, mut heat) = (1, None);
+        let (mut n_parts, mut first_seen) = (1, None);
         for camera in &self.cameras {
             let seen = self.eyes.look(tape, *camera, n, films, fill);
             parts[n_parts..][..PARTS].copy_from_slice(&seen.tokens);
-            heat.get_or_insert(seen.heat);
+            first_seen.get_or_insert((seen.heat, seen.found));
             n_parts += PARTS;
         }
-        parts[n_parts] = tape.product(&self.state, state, None);
-        parts[n_parts + 1] = tape.table(&self.readout, n);
-        let mut x = tape.join(&parts[..n_parts + 2], n);
-        x = tape.add_table(&self.places, x);
-        for layer in &self.layers {
-            x = layer.forward(tape, x, n);
-        }
-        let x = tape.gather(&self.last, x);
-        let x = tape.norm(&self.read, x);
-        let x = tape.product(&self.latent, x, None);
-        let latent = tape.norm(&self.latent_norm, x);
-        Read { latent, heat: heat.expect("a camera") }
+        let (heat, found) = first_seen.expect("a camera");
+        Regarded { parts, n_parts, heat, found }
     }
 
     /// What latents tell of marks, `[n, marks]` filled up to whole blocks, where there are any.
