@@ -118,14 +118,15 @@ impl Ours {
             let mut tape = Tape::forward_in(Cpu::best(), std::mem::take(&mut rooms[1]));
             let latent = tape.given(1, config.latent, fill);
             let state = tape.given(1, config.state.next_multiple_of(nn::BLOCK), fill);
-            let out = fast.decode(&mut tape, 1, latent, state, Memory::Held(held));
+            let glance = tape.given(1, config.s1.width, fill);
+            let out = fast.decode(&mut tape, 1, latent, state, Memory::Held(held), glance);
             std::hint::black_box(tape.value(out));
             rooms[1] = tape.into_room();
         })
     }
 }
 
-/// The same network in Python, which does one forward for each line it is given.
+/// The same network in Python, but for the glance that ours takes besides, which does one forward for each line it is given.
 struct Peer {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,

@@ -8,9 +8,10 @@ use rapier3d::glamx::Vec3;
 
 use super::view::View;
 use super::{Goal, handles};
-use crate::interface::MARKS;
+use crate::interface::{MARKS, WRIST};
 use crate::tasks::Task;
-use crate::world::body::{cameras, head_lens};
+use crate::world::body::{cameras, head_lens, wrist_lens_at};
+use crate::world::wrist::decode;
 
 /// The middle of where hands work, in the robot's frame, and what is called 1 around it, in metres.
 const MIDDLE: Vec3 = Vec3::new(0.4, 0.0, 0.15);
@@ -56,16 +57,22 @@ pub(super) fn marks(view: &View, side: usize, goal: &Goal) -> [f32; MARKS] {
     marks
 }
 
-/// Where in the head's picture the thing and its place are, as far as they are inside it: column and row,
-/// from −1 to 1.
-pub(crate) fn points(marks: &[f32]) -> Option<[[f32; 2]; 2]> {
-    let [head, ..] = cameras();
-    let inside = |[column, row]: &[f32; 2]| column.abs().max(row.abs()) < 1.0;
-    let point = |at: usize| {
-        let at = Vec3::from_slice(&marks[at..at + 3]) * FAR + MIDDLE;
-        head_lens().place(&head, at).filter(inside)
+/// Where in the picture of a camera, by its place, the thing and its place are, as far as they are inside it:
+/// column and row, from −1 to 1. Where a wrist is, the state says.
+pub(crate) fn points(marks: &[f32], state: &[f32], camera: usize) -> [Option<[f32; 2]>; 2] {
+    let lens = match camera {
+        0 => Some(head_lens()),
+        wrist => state[(wrist - 1) * WRIST..]
+            .first_chunk()
+            .and_then(decode)
+            .map(|(tool, _)| wrist_lens_at(&tool)),
     };
-    Some([point(3)?, point(6)?])
+    let camera = &cameras()[camera];
+    let inside = |[column, row]: &[f32; 2]| column.abs().max(row.abs()) < 1.0;
+    [3, 6].map(|at| {
+        let at = Vec3::from_slice(&marks[at..at + 3]) * FAR + MIDDLE;
+        lens?.place(camera, at).filter(inside)
+    })
 }
 
 /// Whether millimetres matter: the tool is near a thing that it does not hold yet, or holds it near its place.

@@ -13,7 +13,7 @@ use super::tensors::Weights;
 use crate::interface::Camera;
 
 pub use eyes::Heat;
-pub use fast::{Fast, Memory};
+pub use fast::{Fast, Memory, Seen};
 pub use slow::Slow;
 
 /// Added under the root's result in every norm.

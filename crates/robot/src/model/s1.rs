@@ -22,6 +22,8 @@ pub struct S1 {
     seeing: Vec<Room>,
     acting: Room,
     held: Vec<Attended>,
+    /// Where keypoints are.
+    glance: Vec<f32>,
     has_seen: bool,
     frame: Frame,
     /// Normalised state.
@@ -38,6 +40,8 @@ struct Frame {
     /// Tokens of it so far.
     seen: Blocked,
     n_seen: usize,
+    /// Where keypoints of it are, so far.
+    glance: Vec<f32>,
     /// Keys and values, once it is whole; before that, of the frame before the last.
     held: Vec<Attended>,
     /// The next slice, if there is one.
@@ -54,12 +58,14 @@ impl S1 {
             seeing: Vec::new(),
             acting: Room::default(),
             held: Vec::new(),
+            glance: vec![0.0; config.s1.width],
             has_seen: false,
             frame: Frame {
                 pictures: config.cameras.iter().map(|camera| vec![0; camera.bytes()]).collect(),
                 latent: vec![0.0; config.latent],
                 seen: Blocked::new(memory_tokens(config), config.s1.width),
                 n_seen: 0,
+                glance: vec![0.0; config.s1.width],
                 held: Vec::new(),
                 next: None,
             },
@@ -107,9 +113,11 @@ impl S1 {
             expect_length(&camera.name, picture.len(), camera.bytes())?;
         }
         self.check_latent(latent)?;
-        let Frame { pictures: kept, latent: kept_latent, n_seen, next, .. } = &mut self.frame;
+        let Frame { pictures: kept, latent: kept_latent, n_seen, glance, next, .. } =
+            &mut self.frame;
         kept.iter_mut().zip(pictures).for_each(|(kept, picture)| kept.copy_from_slice(picture));
         kept_latent.copy_from_slice(latent);
+        glance.fill(0.0);
         (*n_seen, *next) = (0, Some(0));
         Ok(())
     }
@@ -123,6 +131,7 @@ impl S1 {
         self.frame.next = (!is_whole).then_some(slice + 1);
         if is_whole {
             std::mem::swap(&mut self.held, &mut self.frame.held);
+            std::mem::swap(&mut self.glance, &mut self.frame.glance);
             self.has_seen = true;
         }
         is_whole
@@ -131,7 +140,7 @@ impl S1 {
     /// A camera's tokens, or, last, the encoder.
     fn take_in(&mut self, slice: usize) {
         let S1 { config, fast, cpu, frame, seeing, .. } = self;
-        let Frame { pictures, latent, seen, n_seen, held, .. } = frame;
+        let Frame { pictures, latent, seen, n_seen, glance, held, .. } = frame;
         // Memory of its own for each slice: what one leaves is of the shapes that it needs again.
         seeing.resize_with(config.s1.cameras.len() + 1, Room::default);
         let mut tape = Tape::forward_in(*cpu, std::mem::take(&mut seeing[slice]));
@@ -142,7 +151,8 @@ impl S1 {
             let mut fill = |_: usize, into: &mut Blocked| {
                 windows(camera, picture, [stem.kernel, stem.stride], Shift::default(), 0, into);
             };
-            *n_seen += fast.look_alone(&mut tape, place, latent, &mut fill, (seen, *n_seen));
+            let seen = (seen, *n_seen);
+            *n_seen += fast.look_alone(&mut tape, slice, latent, &mut fill, seen, glance);
         } else {
             fast.note(&mut tape, latent, seen, *n_seen);
             let all = tape.given(seen.n_tokens(), seen.n_channels(), |into| {
@@ -216,7 +226,10 @@ impl S1 {
         let latent = tape.given(1, self.config.latent, |into| rows(into, 0, latent));
         let normal = &self.state;
         let given = tape.given(1, padded(self.config.state), |into| rows(into, 0, normal));
-        let out = self.fast.decode(&mut tape, 1, latent, given, Memory::Held(&self.held));
+        let glance = &self.glance;
+        let glance = tape.given(1, glance.len(), |into| rows(into, 0, glance));
+        let memory = Memory::Held(&self.held);
+        let out = self.fast.decode(&mut tape, 1, latent, given, memory, glance);
         let out = tape.value(out);
         let mut done = Ok(());
         let n = self.config.action;

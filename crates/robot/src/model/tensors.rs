@@ -130,6 +130,13 @@ pub fn s1(config: &PolicyConfig) -> Vec<Tensor> {
     list.eyes("s1", &s1.backbone, s1.width, config.latent, s1.keypoints);
     list.product("s1.latent", s1.width, config.latent, 1.0);
     list.product("s1.state", s1.width, padded(config.state), 1.0);
+    for (camera, scale) in
+        (0..s1.cameras.len()).flat_map(|at| (0..KEYPOINT_SCALES).map(move |scale| (at, scale)))
+    {
+        list.matrix(&format!("s1.found.{camera}.{scale}"), s1.width, 2 * s1.keypoints, 1.0);
+    }
+    list.product("s1.felt", s1.width, padded(config.state), 1.0);
+    list.matrix("s1.glance", s1.width, s1.width, 0.1);
     list.table("s1.memory", memory_tokens(config), s1.width, 0.3);
     let gain = 1.0 / (2.0 * s1.encoder_layers as f32).sqrt();
     for layer in 0..s1.encoder_layers {

@@ -85,8 +85,8 @@ fn the_loop_gives_the_bits_of_the_network_that_is_trained() {
     let mut fill = |camera: usize, into: &mut Blocked| {
         windows(&config.cameras[camera], &picture(1), [3, 2], Shift::default(), 0, into);
     };
-    let memory = fast.encode(&mut tape, 1, given, &mut fill);
-    let out = fast.decode(&mut tape, 1, given, normal, Memory::Live(memory));
+    let seen = fast.encode(&mut tape, 1, given, &mut fill);
+    let out = fast.decode(&mut tape, 1, given, normal, Memory::Live(seen.memory), seen.glance);
     let mut values = vec![0.0; 32];
     for k in 0..2 {
         tape.value(out).read_token(k, &mut values);

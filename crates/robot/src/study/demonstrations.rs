@@ -112,8 +112,9 @@ impl Episodes for Demonstrations {
         Ok(true)
     }
 
-    fn points(&self, episode: usize, tick: usize) -> Option<Vec<[f32; 2]>> {
-        points(self.episodes[episode].marks(tick)).map(Vec::from)
+    fn points(&self, episode: usize, tick: usize, camera: usize) -> Vec<Option<[f32; 2]>> {
+        let one = &self.episodes[episode];
+        points(one.marks(tick), one.state(tick), camera).to_vec()
     }
 
     fn n_led(&self, episode: usize, tick: usize) -> usize {

@@ -48,10 +48,11 @@ pub trait Episodes: Sync {
         Ok(false)
     }
 
-    /// Where in the pictures of S2's first camera the things are that a tick is about, in the same order in
-    /// every episode: column and row, from −1 to 1. None where that is not known.
-    fn points(&self, _episode: usize, _tick: usize) -> Option<Vec<[f32; 2]>> {
-        None
+    /// Where in the picture of a camera, by its place, the things are that a tick is about, in the same order
+    /// in every episode: column and row, from −1 to 1. None for those that are not in it; nothing where none is
+    /// known.
+    fn points(&self, _episode: usize, _tick: usize, _camera: usize) -> Vec<Option<[f32; 2]>> {
+        Vec::new()
     }
 
     /// Ticks from this one on whose actions one has led to the next. Where somebody else acted than said what

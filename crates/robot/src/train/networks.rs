@@ -5,13 +5,14 @@ use nn::{Blocked, Cpu};
 use serde::{Deserialize, Serialize};
 
 use super::Recipe;
+use super::points::Pointed;
 use super::sample::{Moment, Sample};
-use crate::model::config::{KEYPOINT_SCALES, Stage};
-use crate::model::network::{Fast, Heat, Memory, Slow};
+use crate::model::config::Stage;
+use crate::model::network::{Fast, Memory, Slow};
 use crate::model::{PolicyConfig, write_rows, write_windows};
 
 /// Slopes that the way back begins with.
-type Seeds = Vec<(Var, Blocked)>;
+pub(super) type Seeds = Vec<(Var, Blocked)>;
 
 /// Sums of what samples cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -22,12 +23,8 @@ pub struct Loss {
     pub completion: f64,
     /// Sum over samples of the mean absolute errors of marks: S2's, and S1's.
     pub marks: [f64; 2],
-    /// Sum over looks of the mean cross-entropy of S2's first keypoints, in nats.
-    pub points: f64,
-    /// Looks in which S2's first keypoints, by thing, are highest within a cell of where they should be.
-    pub found: [usize; 2],
-    /// Looks of S2 at pictures in which that is known.
-    pub n_pointed: usize,
+    /// First keypoints of S2, and of S1.
+    pub points: [Pointed; 2],
     /// Moments of S1.
     pub n: usize,
 }
@@ -37,9 +34,7 @@ impl Loss {
         self.error += other.error;
         self.completion += other.completion;
         self.marks.iter_mut().zip(other.marks).for_each(|(to, marks)| *to += marks);
-        self.points += other.points;
-        self.found.iter_mut().zip(other.found).for_each(|(to, found)| *to += found);
-        self.n_pointed += other.n_pointed;
+        self.points.iter_mut().zip(other.points).for_each(|(to, points)| to.add(points));
         self.n += other.n;
     }
 
@@ -53,19 +48,6 @@ impl Loss {
     #[must_use]
     pub fn mean_marks(&self) -> [f64; 2] {
         self.marks.map(|marks| marks / self.n.max(1) as f64)
-    }
-
-    /// Mean cross-entropy of S2's first keypoints, in nats.
-    #[must_use]
-    pub fn mean_points(&self) -> f64 {
-        self.points / self.n_pointed.max(1) as f64
-    }
-
-    /// Shares of looks in which S2's first keypoints, by thing, are highest within a cell of where they
-    /// should be.
-    #[must_use]
-    pub fn found_shares(&self) -> [f64; 2] {
-        self.found.map(|found| found as f64 / self.n_pointed.max(1) as f64)
     }
 
     /// Mean cross-entropy of the completed share.
@@ -123,31 +105,10 @@ impl Networks<'_> {
         let words = samples.iter().flat_map(|sample| sample.words.iter().copied()).collect();
         let mut fill = self.fill(self.config.s2.backbone.stages[0], &then);
         let regarded = self.slow.regard(tape, then.len(), words, &mut fill);
-        self.seen(tape, regarded.heat, &then, scale, loss)
-    }
-
-    /// S2's first keypoints held to things.
-    fn seen(
-        &self,
-        tape: &Tape<'_>,
-        heat: [Heat; KEYPOINT_SCALES],
-        then: &[&Moment],
-        scale: f32,
-        loss: &mut Loss,
-    ) -> Seeds {
-        loss.n_pointed = then.iter().filter(|moment| moment.points.is_some()).count();
         let mut seeds = Seeds::new();
-        for (at, heat) in heat.into_iter().enumerate() {
-            let value = tape.value(heat.values);
-            let mut d = Blocked::new(value.n_tokens(), value.n_channels());
-            let each = scale * self.recipe.moments as f32 / KEYPOINT_SCALES as f32;
-            let (nats, found) = self.points(value, heat.shape, then, each, &mut d);
-            loss.points += nats / KEYPOINT_SCALES as f64;
-            if at == 0 {
-                loss.found = found;
-            }
-            seeds.push((heat.values, d));
-        }
+        let each = scale * self.recipe.moments as f32;
+        let camera = self.config.s2.cameras[0];
+        loss.points[0] = self.seen(tape, regarded.heat, camera, &then, each, &mut seeds);
         seeds
     }
 
@@ -171,15 +132,21 @@ impl Networks<'_> {
         let told = self.slow.tell(tape, read.latent);
         let latent = tape.gather(&self.repeat, read.latent);
         let mut fill = self.fill(config.s1.backbone.stages[0], &now);
-        let memory = self.fast.encode(tape, now.len(), latent, &mut fill);
+        let seen = self.fast.encode(tape, now.len(), latent, &mut fill);
         let state = self.states(tape, &now);
-        let out = self.fast.decode(tape, now.len(), latent, state, Memory::Live(memory));
+        let memory = Memory::Live(seen.memory);
+        let out = self.fast.decode(tape, now.len(), latent, state, memory, seen.glance);
 
-        let mut seeds = self.seen(tape, read.heat, &then, scale, loss);
+        let mut seeds = Seeds::new();
+        let each = scale * self.recipe.moments as f32;
+        let camera = config.s2.cameras[0];
+        loss.points[0] = self.seen(tape, read.heat, camera, &then, each, &mut seeds);
+        for (&camera, heat) in config.s1.cameras.iter().zip(seen.heat) {
+            loss.points[1].add(self.seen(tape, heat, camera, &now, scale, &mut seeds));
+        }
         if let Some(told) = told {
             let value = tape.value(told);
             let mut d = Blocked::new(value.n_tokens(), value.n_channels());
-            let each = scale * self.recipe.moments as f32;
             let off = self.marks(value, 0, 1, &then, each, &mut d);
             loss.marks[0] = off * self.recipe.moments as f64;
             seeds.push((told, d));
@@ -248,59 +215,6 @@ impl Networks<'_> {
             d.write_token(at * every, &slopes);
         }
         sum
-    }
-
-    /// Cross-entropies of the first keypoints, of which each is to be where a thing is: their mean over
-    /// things, summed over moments; and, of the first two things, how often a keypoint is highest within a
-    /// cell of it. Slopes of the former times `scale` go to `d`.
-    ///
-    /// The distance of a keypoint from its thing would be no such teacher: where all speaks for one wrong
-    /// place, it has no slope at the right one.
-    fn points(
-        &self,
-        heat: &Blocked,
-        shape: [usize; 2],
-        then: &[&Moment],
-        scale: f32,
-        d: &mut Blocked,
-    ) -> (f64, [usize; 2]) {
-        let [height, width] = shape;
-        let n = height * width;
-        let mut rows = vec![vec![0.0; heat.n_channels()]; n];
-        let (mut sum, mut found) = (0.0, [0; 2]);
-        for (at, moment) in then.iter().enumerate() {
-            let Some(points) = &moment.points else { continue };
-            (0..n).for_each(|position| heat.read_token(at * n + position, &mut rows[position]));
-            let share = scale * self.recipe.points as f32 / points.len().max(1) as f32;
-            let mut slopes = vec![vec![0.0; heat.n_channels()]; n];
-            for (channel, point) in points.iter().enumerate().take(heat.n_channels()) {
-                let cell = |at: f32, size: usize| {
-                    (((at + 1.0) / 2.0 * size as f32) as usize).min(size - 1)
-                };
-                let right = cell(point[1], height) * width + cell(point[0], width);
-                let (highest, most) = rows
-                    .iter()
-                    .map(|row| row[channel])
-                    .enumerate()
-                    .fold((0, f32::MIN), |best, one| if one.1 > best.1 { one } else { best });
-                let is_near = (highest / width).abs_diff(right / width) < 2
-                    && (highest % width).abs_diff(right % width) < 2;
-                if let Some(found) = found.get_mut(channel) {
-                    *found += usize::from(is_near);
-                }
-                let total: f32 = rows.iter().map(|row| (row[channel] - most).exp()).sum();
-                for (position, (row, slopes)) in rows.iter().zip(&mut slopes).enumerate() {
-                    let p = (row[channel] - most).exp() / total;
-                    slopes[channel] = share * (p - f32::from(u8::from(position == right)));
-                }
-                let nats = total.ln() + most - rows[right][channel];
-                sum += f64::from(nats) / points.len() as f64;
-            }
-            for (position, slopes) in slopes.iter().enumerate() {
-                d.write_token(at * n + position, slopes);
-            }
-        }
-        (sum, found)
     }
 
     /// Absolute errors of all known values but the last, whose logit is held to the completed share by

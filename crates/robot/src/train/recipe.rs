@@ -42,9 +42,9 @@ pub struct Recipe {
     pub completion: f64,
     /// Weight of marks beside it.
     pub marks: f64,
-    /// Weight beside it of S2's first keypoints, each of which is held to a thing that the task is about.
+    /// Weight beside it of each camera's first keypoints, each of which is held to a thing that the task is about.
     pub points: f64,
-    /// Whether these alone are learned, by S2's readers and eyes: three times as many looks a second.
+    /// Whether those of S2 alone are learned, by its readers and eyes.
     #[serde(default)]
     pub only_points: bool,
     /// Ages of the latent.
@@ -73,7 +73,7 @@ impl Recipe {
             hidden_words: 0.0,
             completion: 0.1,
             marks: 2.0,
-            points: 0.1,
+            points: 0.2,
             only_points: false,
             ages: Ages::between(10, 70),
         }

@@ -23,8 +23,8 @@ pub(super) struct Moment {
     pub(super) state: Vec<f32>,
     /// What it is about, where that is known.
     pub(super) marks: Option<Vec<f32>>,
-    /// Where in the first picture things are that it is about, where that is known.
-    pub(super) points: Option<Vec<[f32; 2]>>,
+    /// Where in each picture things are that it is about, where that is known; empty as those are.
+    pub(super) points: Vec<Vec<Option<[f32; 2]>>>,
 }
 
 /// One of a batch.
@@ -138,8 +138,14 @@ impl Source<'_> {
         let mut marks = vec![0.0; config.marks];
         let known = config.marks > 0 && episodes.marks(episode, tick, &mut marks)?;
         let marks = known.then_some(marks);
-        // In pictures that were moved they are elsewhere.
-        let points = if most == 0 { episodes.points(episode, tick) } else { None };
+        let points = |at: usize| {
+            // In pictures that were moved they are elsewhere.
+            if most > 0 || !cameras.contains(&at) {
+                return Vec::new();
+            }
+            episodes.points(episode, tick, at)
+        };
+        let points = (0..config.cameras.len()).map(points).collect();
         Ok((Moment { pictures, shifts, state, marks, points }, raw))
     }
 }

@@ -58,12 +58,12 @@ fn the_square_that_is_named_is_reached() {
     let mut data = Twin::new(4000);
     let mut trainer = trainer(STEPS, &data);
     let before = distance(&trainer, &data, 40);
-    let points_before = trainer.evaluate(&data, 64).expect("a loss").mean_points();
+    let points_before = trainer.evaluate(&data, 64).expect("a loss").points[0].mean();
     while trainer.step() < STEPS {
         trainer.learn(&data).expect("a step");
     }
     let after = distance(&trainer, &data, 40);
-    let points = trainer.evaluate(&data, 64).expect("a loss").mean_points();
+    let points = trainer.evaluate(&data, 64).expect("a loss").points[0].mean();
     data.misnamed = true;
     let misled = distance(&trainer, &data, 40);
     assert!(after < 0.4 * before, "{before} before, {after} after");
@@ -136,8 +136,11 @@ fn eyes_alone_learn_from_points_alone() {
         trainer.learn(&data).expect("a step");
     }
     let after = trainer.evaluate(&data, 64).expect("a loss");
-    assert!(after.mean_points() < 0.9 * looked.mean_points(), "{looked:?} before, {after:?}");
-    assert!(after.found_shares()[0] > looked.found_shares()[0], "{looked:?} before, {after:?}");
+    assert!(after.points[0].mean() < 0.9 * looked.points[0].mean(), "{looked:?} before, {after:?}");
+    assert!(
+        after.points[0].shares()[0] > looked.points[0].shares()[0],
+        "{looked:?} before, {after:?}"
+    );
     assert!(before == untouched.map(|name| value(&trainer, name)));
     assert!(heat != value(&trainer, "s2.points.0.heat.weight"));
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::episodes::{check, starts};
 use super::networks::{Loss, Networks};
+use super::points::Pointed;
 use super::sample::{Sample, Source};
 use super::{Episodes, Recipe};
 use crate::error::{Error, Result};
@@ -27,11 +28,8 @@ pub struct Stepped {
     pub completion: f64,
     /// Mean absolute errors of marks, S2's and S1's, before the step.
     pub marks: [f64; 2],
-    /// Mean cross-entropy of S2's first keypoints, in nats, before the step.
-    pub points: f64,
-    /// Shares of looks in which S2's first keypoints, by thing, are highest within a cell of where they
-    /// should be, before the step.
-    pub found: [f64; 2],
+    /// First keypoints of S2, and of S1, before the step.
+    pub points: [Pointed; 2],
     /// Length of the gradient.
     pub gradient: f64,
     /// Learning rate.
@@ -119,8 +117,8 @@ impl Trainer {
             return Err(Error::Diverged { step: self.step() + 1 });
         }
         let (error, completion) = (loss.mean_error(), loss.mean_completion());
-        let (marks, points, found) = (loss.mean_marks(), loss.mean_points(), loss.found_shares());
-        Ok(Stepped { step: self.step(), error, completion, marks, points, found, gradient, rate })
+        let (marks, points) = (loss.mean_marks(), loss.points);
+        Ok(Stepped { step: self.step(), error, completion, marks, points, gradient, rate })
     }
 
     /// What `n` samples, the same each time, cost without learning from them.

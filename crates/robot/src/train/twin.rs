@@ -144,10 +144,10 @@ impl Episodes for Twin {
         Ok(true)
     }
 
-    fn points(&self, episode: usize, _: usize) -> Option<Vec<[f32; 2]>> {
+    fn points(&self, episode: usize, _: usize, _: usize) -> Vec<Option<[f32; 2]>> {
         let scene = Twin::scene(episode);
         let middle = |at: usize| (2 * at + SIDE) as f32 / 24.0 - 1.0;
-        Some(vec![scene.squares[scene.named].map(middle)])
+        vec![Some(scene.squares[scene.named].map(middle))]
     }
 
     fn n_led(&self, _: usize, _: usize) -> usize {

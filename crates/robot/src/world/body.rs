@@ -72,6 +72,14 @@ pub fn wrist_lens() -> Lens {
     }
 }
 
+/// The same in the robot's frame, where its arm's tool is there.
+#[must_use]
+pub fn wrist_lens_at(tool: &Pose3) -> Lens {
+    // Arms differ in where they are mounted alone.
+    let hand = *tool * Arm::new(1.0).tool.inverse();
+    Lens { pose: hand * wrist_lens().pose, ..wrist_lens() }
+}
+
 /// A camera's pose from where it is and what it looks at; `up` points upwards in the picture.
 #[must_use]
 pub fn look_at(eye: Vec3, target: Vec3, up: Vec3) -> Pose3 {

@@ -9,7 +9,7 @@ use robot::interface::TICK_NS;
 use robot::model::{Policy, PolicyConfig};
 use robot::study::{Corrected, Rehearsal};
 use robot::tasks::{Task, Variation};
-use robot::train::{Ages, Recipe, Stepped};
+use robot::train::{Ages, Pointed, Recipe, Stepped};
 use runs::Store;
 use serde::Serialize;
 
@@ -174,24 +174,27 @@ fn train(flags: &Train, ages: Option<Ages>, output: &Output) -> anyhow::Result<S
     let bar = bar(recipe.steps, "steps", output);
     /// Steps that are averaged.
     const N_LAST: usize = 200;
-    let last = Mutex::new(std::collections::VecDeque::new());
-    let mean = |errors: &std::collections::VecDeque<[f64; 6]>, which: usize| {
-        errors.iter().map(|errors| errors[which]).sum::<f64>() / errors.len().max(1) as f64
-    };
-    let say = |last: &_| {
-        let [error, then, now, points, thing, place] =
-            [0, 1, 2, 3, 4, 5].map(|which| mean(last, which));
+    let last = Mutex::new(std::collections::VecDeque::<Stepped>::new());
+    let say = |last: &std::collections::VecDeque<Stepped>| {
+        let mean = |of: fn(&Stepped) -> f64| last.iter().map(of).sum::<f64>() / last.len() as f64;
+        let found = |network: usize| {
+            let mut all = Pointed::default();
+            last.iter().for_each(|stepped| all.add(stepped.points[network]));
+            let [thing, place] = all.shares().map(|share| 100.0 * share);
+            format!("{:.2} nats, thing {thing:.1} %, place {place:.1} %", all.mean())
+        };
         format!(
-            "error {error:.4}, of marks {then:.4} (S2) and {now:.4} (S1), of points {points:.4} \
-             (found: thing {:.1} %, place {:.1} %)",
-            100.0 * thing,
-            100.0 * place
+            "error {:.4}; marks off by {:.4} (S2), {:.4} (S1); found by S2: {}; by S1: {}",
+            mean(|stepped| stepped.error),
+            mean(|stepped| stepped.marks[0]),
+            mean(|stepped| stepped.marks[1]),
+            found(0),
+            found(1)
         )
     };
     let mut tell = |stepped: &Stepped| {
         let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Stepped { error, marks: [then, now], points, found: [thing, place], .. } = *stepped;
-        last.push_back([error, then, now, points, thing, place]);
+        last.push_back(*stepped);
         if last.len() > N_LAST {
             last.pop_front();
         }
@@ -213,7 +216,7 @@ fn train(flags: &Train, ages: Option<Ages>, output: &Output) -> anyhow::Result<S
         seed,
         n_parameters,
         n_episodes: demonstrations.n_episodes(),
-        error: mean(&last, 0),
+        error: last.iter().map(|stepped| stepped.error).sum::<f64>() / last.len().max(1) as f64,
         n_steps_averaged: last.len(),
     };
     output.answer("tetrad.robot.train", &answer, || {

@@ -113,7 +113,8 @@ impl Eyes {
         Looked { tokens, heat: all, found }
     }
 
-    /// One camera's tokens of one sample, written to `seen` from token `first` on. Gives how many.
+    /// One camera's tokens of one sample, written to `seen` from token `first` on. Gives how many, and where
+    /// keypoints are.
     pub(super) fn look_alone<'a>(
         &'a self,
         tape: &mut Tape<'a>,
@@ -121,7 +122,7 @@ impl Eyes {
         asked: Var,
         fill: &mut Fill<'_>,
         (seen, first): (&mut Blocked, usize),
-    ) -> usize {
+    ) -> (usize, [Var; KEYPOINT_SCALES]) {
         let films = self.films(tape, asked);
         let looked = self.look(tape, camera, 1, films, fill);
         let mut at = first;
@@ -129,6 +130,6 @@ impl Eyes {
             seen.write_tokens(at, tape.value(part));
             at += tape.value(part).n_tokens();
         }
-        at - first
+        (at - first, looked.found)
     }
 }

@@ -4,9 +4,9 @@
 use nn::train::{Embedding, Gather, Norm, Product, Tape, Var};
 use nn::{Attended, Blocked, Channels, Heads};
 
-use super::eyes::{Eyes, PARTS};
+use super::eyes::{Eyes, Heat, PARTS};
 use super::{Fill, Layer, Maker, Mlp, Own};
-use crate::model::config::{MOST_CAMERAS, PolicyConfig};
+use crate::model::config::{KEYPOINT_SCALES, MOST_CAMERAS, PolicyConfig};
 
 /// What a decoder looks at.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,17 @@ pub enum Memory<'m> {
     Held(&'m [Attended]),
 }
 
+/// What S1 makes of a frame.
+#[derive(Debug)]
+pub struct Seen {
+    /// Tokens to attend to, `[n · M, width]`.
+    pub memory: Var,
+    /// Where keypoints are, `[n, width]`.
+    pub glance: Var,
+    /// How much each position speaks for keypoints, by camera and scale.
+    pub heat: Vec<[Heat; KEYPOINT_SCALES]>,
+}
+
 /// S1.
 #[derive(Debug)]
 pub struct Fast {
@@ -25,6 +36,13 @@ pub struct Fast {
     cameras: Vec<usize>,
     latent: Product,
     state: Product,
+    /// Places that were found, by camera and scale, and the state, straight to the actions: a hand's last
+    /// millimetres are in a few of these numbers.
+    found: Vec<[Product; KEYPOINT_SCALES]>,
+    felt: Product,
+    glance: Product,
+    /// A glance for each action of a chunk.
+    each: Gather,
     places: Embedding,
     encoder: Vec<Layer>,
     encoded: Norm,
@@ -73,6 +91,14 @@ impl Fast {
             cameras: s1.cameras.clone(),
             latent: make.product("s1.latent"),
             state: make.product("s1.state"),
+            found: (0..s1.cameras.len())
+                .map(|at| {
+                    std::array::from_fn(|scale| make.product(&format!("s1.found.{at}.{scale}")))
+                })
+                .collect(),
+            felt: make.product("s1.felt"),
+            glance: make.product("s1.glance"),
+            each: Gather::repeat(s1.chunk),
             places: make.table("s1.memory"),
             encoder: (0..s1.encoder_layers).map(layer).collect(),
             encoded: make.norm("s1.encoded"),
@@ -103,38 +129,51 @@ impl Fast {
         self.decoder.iter().map(layer).sum::<usize>() + self.act.size_bytes()
     }
 
-    /// What `n` samples see, `[n · M, width]`, with latents `[n, latent]`.
+    /// What `n` samples see with latents `[n, latent]`.
     pub fn encode<'a>(
         &'a self,
         tape: &mut Tape<'a>,
         n: usize,
         latent: Var,
         fill: &mut Fill<'_>,
-    ) -> Var {
+    ) -> Seen {
         let token = tape.product(&self.latent, latent, None);
         // Filled below, camera by camera; the last one is the latent.
         let mut parts = [token; MOST_CAMERAS * PARTS + 1];
-        let mut n_parts = 0;
+        let (mut n_parts, mut glance, mut heat) = (0, None, Vec::new());
         let films = self.eyes.films(tape, latent);
-        for camera in &self.cameras {
+        for (camera, products) in self.cameras.iter().zip(&self.found) {
             let seen = self.eyes.look(tape, *camera, n, films, fill);
             parts[n_parts..][..PARTS].copy_from_slice(&seen.tokens);
             n_parts += PARTS;
+            for (product, found) in products.iter().zip(seen.found) {
+                glance = Some(tape.product(product, found, glance));
+            }
+            heat.push(seen.heat);
         }
         let seen = tape.join(&parts[..=n_parts], n);
-        self.digest(tape, n, seen)
+        let memory = self.digest(tape, n, seen);
+        Seen { memory, glance: glance.expect("a camera"), heat }
     }
 
-    /// One camera's tokens of one sample, written to `seen` from token `first` on. Gives how many.
+    /// The tokens of one sample of the `at`-th of its cameras, written to `seen` from token `first` on; where
+    /// keypoints are is added to `glance`. Gives how many tokens.
     pub fn look_alone<'a>(
         &'a self,
         tape: &mut Tape<'a>,
-        camera: usize,
+        at: usize,
         latent: Var,
         fill: &mut Fill<'_>,
         seen: (&mut Blocked, usize),
+        glance: &mut [f32],
     ) -> usize {
-        self.eyes.look_alone(tape, camera, latent, fill, seen)
+        let (n, found) = self.eyes.look_alone(tape, self.cameras[at], latent, fill, seen);
+        let mut sum = tape.given(1, glance.len(), |into| into.write_token(0, glance));
+        for (product, found) in self.found[at].iter().zip(found) {
+            sum = tape.product(product, found, Some(sum));
+        }
+        tape.value(sum).read_token(0, glance);
+        n
     }
 
     /// The latent's token, written to one of `seen`.
@@ -171,7 +210,8 @@ impl Fast {
     }
 
     /// Normalised actions of `n` samples and marks after them, `[n · chunk, action + marks]` filled up to
-    /// whole blocks, with latents `[n, latent]` and normalised states `[n, state]`, filled up likewise.
+    /// whole blocks, with latents `[n, latent]` and normalised states `[n, state]`, filled up likewise, and a
+    /// glance, `[n, width]`.
     pub fn decode<'a>(
         &'a self,
         tape: &mut Tape<'a>,
@@ -179,10 +219,15 @@ impl Fast {
         latent: Var,
         state: Var,
         memory: Memory<'_>,
+        glance: Var,
     ) -> Var {
         let latent = tape.product(&self.latent, latent, None);
+        let glance = tape.product(&self.felt, state, Some(glance));
+        let glance = tape.gelu(glance);
+        let glance = tape.gather(&self.each, glance);
         let state = tape.product(&self.state, state, None);
         let queries = tape.table(&self.queries, n);
+        let queries = tape.product(&self.glance, glance, Some(queries));
         let mut x = tape.join(&[latent, state, queries], n);
         for (at, layer) in self.decoder.iter().enumerate() {
             x = layer.own.forward(tape, x, n);
