@@ -57,6 +57,12 @@ impl Loss {
     }
 }
 
+/// What S2 sees and reads.
+fn looks(samples: &[Sample]) -> (Vec<&Moment>, Vec<usize>) {
+    let words = samples.iter().flat_map(|sample| sample.words.iter().copied());
+    (samples.iter().map(|sample| &sample.then).collect(), words.collect())
+}
+
 /// Both, on the present weights.
 pub(super) struct Networks<'n> {
     pub(super) fast: Fast,
@@ -101,8 +107,7 @@ impl Networks<'_> {
         scale: f32,
         loss: &mut Loss,
     ) -> Seeds {
-        let then: Vec<&Moment> = samples.iter().map(|sample| &sample.then).collect();
-        let words = samples.iter().flat_map(|sample| sample.words.iter().copied()).collect();
+        let (then, words) = looks(samples);
         let mut fill = self.fill(self.config.s2.backbone.stages[0], &then);
         let regarded = self.slow.regard(tape, then.len(), words, &mut fill);
         let mut seeds = Seeds::new();
@@ -121,11 +126,10 @@ impl Networks<'_> {
         loss: &mut Loss,
     ) -> Seeds {
         let config = self.config;
-        let then: Vec<&Moment> = samples.iter().map(|sample| &sample.then).collect();
+        let (then, words) = looks(samples);
         let now = || samples.iter().flat_map(|sample| &sample.now);
         let (now, targets): (Vec<&Moment>, Vec<&[f32]>) =
             now().map(|(moment, targets)| (moment, targets.as_slice())).unzip();
-        let words = samples.iter().flat_map(|sample| sample.words.iter().copied()).collect();
         let state = self.states(tape, &then);
         let mut fill = self.fill(config.s2.backbone.stages[0], &then);
         let read = self.slow.read(tape, then.len(), words, state, &mut fill);

@@ -62,9 +62,9 @@ impl Recipe {
             moments: 1,
             together: 6,
             sums: 2,
-            learning_rate: 4e-4,
+            learning_rate: 5e-4,
             final_share: 0.02,
-            warmup: 500,
+            warmup: 200,
             weight_decay: 0.02,
             clip: 1.0,
             // A pixel of a wrist's camera is what decides whether fingers close.
