@@ -131,6 +131,10 @@ impl Recipe {
                 return wrong(format!("`{name}` is {weight}, not from 0 to 100"));
             }
         }
+        if self.only_points && (self.points == 0.0 || self.shift > 0) {
+            let reason = "`only_points` where `points` weigh nothing, or pictures are moved: nothing is learned";
+            return wrong(reason.to_owned());
+        }
         if self.shift > 64 {
             return wrong(format!("`shift` is {}; at most 64 pixels are possible", self.shift));
         }

@@ -143,6 +143,13 @@ fn eyes_alone_learn_from_points_alone() {
     );
     assert!(before == untouched.map(|name| value(&trainer, name)));
     assert!(heat != value(&trainer, "s2.points.0.heat.weight"));
+    for useless in [
+        Recipe { points: 0.0, ..trainer.recipe().clone() },
+        Recipe { shift: 1, ..trainer.recipe().clone() },
+    ] {
+        let error = useless.check().expect_err("nothing to learn").to_string();
+        assert!(error.contains("`only_points`"), "{error}");
+    }
 }
 
 /// Samples as training draws them.

@@ -180,6 +180,9 @@ fn train(flags: &Train, ages: Option<Ages>, output: &Output) -> anyhow::Result<S
         let found = |network: usize| {
             let mut all = Pointed::default();
             last.iter().for_each(|stepped| all.add(stepped.points[network]));
+            if all.n == 0 {
+                return "not known where things are".to_owned();
+            }
             let [thing, place] = all.shares().map(|share| 100.0 * share);
             format!("{:.2} nats, thing {thing:.1} %, place {place:.1} %", all.mean())
         };
