@@ -92,6 +92,9 @@ pub const WORDS: &[&str] = &[
 /// How many numbers there are: every token is smaller.
 pub const VOCABULARY: usize = 2 + WORDS.len() + BUCKETS;
 
+/// The numbers for parts of unknown words.
+pub const STRANGE: std::ops::Range<u16> = (VOCABULARY - BUCKETS) as u16..VOCABULARY as u16;
+
 /// The tokens of a text, with [`END`] after them, filled up with [`PAD`] or cut to `length`.
 #[must_use]
 pub fn tokens(text: &str, length: usize) -> Vec<u16> {

@@ -57,6 +57,8 @@ pub mod bench;
 pub mod play;
 pub mod record;
 pub mod report;
+#[cfg(feature = "rerun")]
+pub mod rerun;
 
 pub mod error;
 mod linux;

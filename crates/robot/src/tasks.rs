@@ -15,7 +15,7 @@ use rapier3d::glamx::{Pose3, Vec3};
 
 pub use judge::Judge;
 pub(crate) use judge::{is_in_drawer, is_in_fridge, is_placed};
-pub use phrases::Phrases;
+pub use phrases::{Phrases, reworded};
 
 use crate::world::stage::{Item, Place};
 use crate::world::{Physics, Rapier, RobotBodies, Scene, World};

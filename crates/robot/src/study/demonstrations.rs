@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::experts::{is_fine, points};
 use crate::interface::Camera;
 use crate::language;
+use crate::tasks::reworded;
 use crate::train::Episodes;
 
 /// Ticks of an attempt's beginning that are looked for as often as fine work: an arm that waits at home
@@ -125,7 +126,9 @@ impl Episodes for Demonstrations {
         tick < FIRST_TICKS || is_fine(self.episodes[episode].marks(tick))
     }
 
-    fn words(&self, episode: usize, _variant: u64) -> Vec<u16> {
-        language::tokens(&self.episodes[episode].header().instruction, self.n_words)
+    fn words(&self, episode: usize, variant: u64) -> Vec<u16> {
+        let header = self.episodes[episode].header();
+        let text = reworded(header.task, header.robot, &header.instruction, variant);
+        language::tokens(&text, self.n_words)
     }
 }

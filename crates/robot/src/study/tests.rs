@@ -70,6 +70,15 @@ fn an_untrained_policy_acts_the_same_way_each_time_and_fails() {
 }
 
 #[test]
+fn demonstrations_are_told_in_all_ways_that_training_shows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let demonstrations = demonstrations(folder.path());
+    let told: std::collections::BTreeSet<_> =
+        (0..20).map(|variant| demonstrations.words(0, variant)).collect();
+    assert_eq!(told.len(), crate::tasks::Phrases::of(Task::OpenDrawer, 0).shown.len());
+}
+
+#[test]
 fn what_is_fine_is_a_part_of_a_demonstration() {
     let folder = tempfile::tempdir().expect("a folder");
     let demonstrations = demonstrations(folder.path());

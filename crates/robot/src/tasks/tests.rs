@@ -140,3 +140,29 @@ fn every_instruction_fits_into_the_tokens_of_a_model() {
         }
     }
 }
+
+#[test]
+fn an_instruction_said_in_another_way_asks_for_the_same() {
+    for task in Task::ALL {
+        for robot in 0..task.n_robots() {
+            let mut ways = BTreeSet::new();
+            for seed in 0..20_u64 {
+                let setup = Setup::new(task, seed, Variation::TRAIN);
+                let text = &setup.instructions[robot];
+                let (object, place) = (&setup.target().name, &setup.goal().name);
+                for variant in 0..12 {
+                    let other = reworded(task, robot, text, variant | variant << 32);
+                    assert_eq!(other.contains(object), text.contains(object), "{text}: {other}");
+                    assert_eq!(other.contains(place), text.contains(place), "{text}: {other}");
+                    let again = reworded(task, robot, &other, 0);
+                    assert_eq!(again, reworded(task, robot, text, 0), "{other}");
+                    ways.insert(other.replace(object, "{o}").replace(place, "{p}"));
+                }
+            }
+            let shown = Phrases::of(task, robot).shown;
+            assert!(ways.len() >= shown.len(), "{} robot {robot}: {ways:?}", task.name());
+        }
+    }
+    let strange = "please do something else entirely";
+    assert_eq!(reworded(Task::PickPlace, 0, strange, 3), strange);
+}

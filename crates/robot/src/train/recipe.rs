@@ -38,6 +38,9 @@ pub struct Recipe {
     pub fine: f64,
     /// Share of words that are hidden from S2.
     pub hidden_words: f64,
+    /// Share of instructions that S2 reads with a word between that nobody knows.
+    #[serde(default)]
+    pub strange_words: f64,
     /// Weight of the completed share beside the mean over all other values.
     pub completion: f64,
     /// Weight of marks beside it.
@@ -71,6 +74,7 @@ impl Recipe {
             shift: 0,
             fine: 0.5,
             hidden_words: 0.0,
+            strange_words: 0.3,
             completion: 0.1,
             marks: 2.0,
             points: 0.2,
@@ -119,6 +123,7 @@ impl Recipe {
             ("weight_decay", self.weight_decay),
             ("completion", self.completion),
             ("hidden_words", self.hidden_words),
+            ("strange_words", self.strange_words),
             ("fine", self.fine),
         ];
         for (name, value) in shares {

@@ -7,6 +7,7 @@ use super::episodes::{chunk_action, place};
 use super::{Episodes, Recipe};
 use crate::error::Result;
 use crate::interface::{Camera, TICKS_PER_FRAME};
+use crate::language::{END, PAD, STRANGE};
 use crate::model::{Normalisation, PolicyConfig, Shift, padded_words};
 
 /// Draws until one is where millimetres matter.
@@ -88,6 +89,9 @@ impl Source<'_> {
         if self.augments && recipe.hidden_words > 0.0 {
             words.retain(|_| rng.random_range(0.0..1.0) >= recipe.hidden_words);
         }
+        if self.augments && recipe.strange_words > 0.0 && rng.random_bool(recipe.strange_words) {
+            interrupt(&mut words, &mut rng);
+        }
         let (then, _) = self.moment((episode, looked), &config.s2.cameras, &mut rng)?;
         let mut now = Vec::with_capacity(ticks.len());
         for tick in ticks {
@@ -147,5 +151,40 @@ impl Source<'_> {
         };
         let points = (0..config.cameras.len()).map(points).collect();
         Ok((Moment { pictures, shifts, state, marks, points }, raw))
+    }
+}
+
+/// Puts parts of a word that nobody knows between the words of an instruction, where there is room.
+fn interrupt(words: &mut Vec<u16>, rng: &mut ChaCha8Rng) {
+    let n_said = words.iter().position(|&word| word == END).unwrap_or(words.len());
+    let n_room = words[n_said..].iter().filter(|&&word| word == PAD).count();
+    let n_parts = rng.random_range(1..=6).min(n_room);
+    let at = rng.random_range(0..=n_said);
+    words.truncate(words.len() - n_parts);
+    words.splice(at..at, (0..n_parts).map(|_| rng.random_range(STRANGE)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::tokens;
+
+    #[test]
+    fn a_strange_word_leaves_an_instruction_whole_and_as_long() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let before = tokens("put the red cube in the bin", 16);
+        let said = &before[..8];
+        for _ in 0..50 {
+            let mut words = before.clone();
+            interrupt(&mut words, &mut rng);
+            assert_eq!(words.len(), before.len());
+            let n_strange = words.iter().filter(|word| STRANGE.contains(*word)).count();
+            assert!((1..=6).contains(&n_strange));
+            words.retain(|word| !STRANGE.contains(word));
+            assert_eq!(&words[..8], said);
+        }
+        let mut full = tokens("put the red cube in the bin", 8);
+        interrupt(&mut full, &mut rng);
+        assert_eq!(full, said);
     }
 }

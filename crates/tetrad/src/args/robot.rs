@@ -25,6 +25,9 @@ pub(crate) enum Robot {
     Replay {
         /// Run id, a prefix of it, or a path.
         run: String,
+        /// Show its attempts in a rerun viewer at this address, or write them to this file (`.rrd`).
+        #[arg(long, value_name = "URL|FILE")]
+        rerun: Option<String>,
         /// Open the report in a browser.
         #[arg(long)]
         open: bool,
@@ -144,6 +147,10 @@ pub(crate) struct Run {
     /// In one process on a simulated clock: for machines that are too slow. S1 takes no time then.
     #[arg(long)]
     pub(crate) simulated_time: bool,
+    /// Show attempts meanwhile in a rerun viewer at this address (`rerun+http://127.0.0.1:9876/proxy`), or
+    /// write them to this file (`.rrd`).
+    #[arg(long, value_name = "URL|FILE")]
+    pub(crate) rerun: Option<String>,
     /// Open the report in a browser afterwards.
     #[arg(long)]
     pub(crate) open: bool,
@@ -203,6 +210,12 @@ pub(crate) enum Scenes {
     HeldOut,
     /// New scenes with objects, positions and phrasings that training never shows.
     Novel,
+    /// New scenes with such objects, the rest as in training.
+    NovelObjects,
+    /// New scenes with such positions, the rest as in training.
+    NovelPositions,
+    /// New scenes with such phrasings, the rest as in training.
+    NovelPhrases,
     /// Those that training shows.
     Train,
 }
@@ -237,6 +250,15 @@ pub(crate) struct Eval {
     /// The newest chunk alone says what is done, not all that say something about the tick.
     #[arg(long)]
     pub(crate) newest: bool,
+    /// How much less a chunk weighs than the one before it: the i-th from the oldest by exp(-M i).
+    #[arg(
+        long,
+        default_value_t = 0.01,
+        value_name = "M",
+        allow_negative_numbers = true,
+        conflicts_with = "newest"
+    )]
+    pub(crate) decay: f32,
     /// Give instructions that name another object and place: what succeeds then does not read.
     #[arg(long)]
     pub(crate) swapped: bool,

@@ -31,6 +31,7 @@ mod robot_bench;
 mod robot_eval;
 mod robot_lerobot;
 mod robot_replay;
+mod robot_rerun;
 mod robot_run;
 mod robot_scene;
 pub(crate) mod runs;

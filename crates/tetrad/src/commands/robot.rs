@@ -40,7 +40,9 @@ pub(crate) fn run(
         Robot::Ages(flags) => robot_ages::run(&flags, &store()?, output),
         Robot::Eval(flags) => robot_eval::run(&flags, &store()?, output),
         Robot::Run(flags) => robot_run::run(&flags, &store()?, output),
-        Robot::Replay { run, open } => robot_replay::run(&run, open, &store()?, output),
+        Robot::Replay { run, rerun, open } => {
+            robot_replay::run(&run, rerun.as_deref(), open, &store()?, output)
+        }
         Robot::Bench(flags) => robot_bench::run(&flags, output),
         Robot::Part(part) => robot_run::part(part, output),
         Robot::Scene(flags) => robot_scene::run(&flags, output),

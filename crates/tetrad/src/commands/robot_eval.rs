@@ -74,6 +74,9 @@ pub(super) fn variation(scenes: Scenes) -> Variation {
     match scenes {
         Scenes::HeldOut => Variation::HELD_OUT,
         Scenes::Novel => Variation::NOVEL,
+        Scenes::NovelObjects => Variation { novel_objects: true, ..Variation::HELD_OUT },
+        Scenes::NovelPositions => Variation { novel_positions: true, ..Variation::HELD_OUT },
+        Scenes::NovelPhrases => Variation { novel_phrases: true, ..Variation::HELD_OUT },
         Scenes::Train => Variation::TRAIN,
     }
 }
@@ -96,7 +99,7 @@ pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Resul
         how: Rehearsal {
             delay,
             act_every: flags.act_every.max(1),
-            blend: if flags.newest { Blend::Newest } else { Blend::PLAYED },
+            blend: if flags.newest { Blend::Newest } else { Blend::Ensemble(flags.decay) },
             swapped: flags.swapped,
         },
         int8: flags.int8,

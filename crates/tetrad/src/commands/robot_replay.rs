@@ -2,19 +2,27 @@
 
 use std::path::PathBuf;
 
+use robot::play::RECORDS;
 use runs::{Run, Store};
 
+use super::robot_rerun;
 use crate::exit::{Status, usage};
 use crate::output::Output;
 
 pub(super) fn run(
     wanted: &str,
+    rerun: Option<&str>,
     open: bool,
     store: &Store,
     output: &Output,
 ) -> anyhow::Result<Status> {
     let run = super::runs::find(store, wanted)?;
     check(&run)?;
+    if let Some(to) = rerun {
+        let viewer = robot_rerun::open(to)?;
+        let n_rows = robot_rerun::Follower::start(viewer, run.path().join(RECORDS))?.finish()?;
+        output.note(&format!("{n_rows} ticks went to {to}"));
+    }
     let pages = robot::report::write(&run)?;
     output.answer("tetrad.robot.replay", &pages, || {
         let attempts = pages.attempts.iter().map(|path| format!("{}\n", path.display()));

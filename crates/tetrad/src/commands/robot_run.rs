@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::genome::interrupted;
 use super::robot::{bar, tasks};
 use super::robot_eval::variation;
+use super::robot_rerun;
 use crate::args::genome::Precision;
 use crate::args::robot::{Part, Run};
 use crate::exit::Status;
@@ -95,6 +96,7 @@ pub(crate) fn play(
     // Before there is a run: what cannot be played leaves none behind.
     let n_robots = plan.n_robots()?;
     plan.policy()?;
+    let viewer = flags.rerun.as_deref().map(robot_rerun::open).transpose()?;
     let digest = plan.policy.as_ref().map(std::fs::read).transpose()?;
     let settings = Settings {
         policy: &plan.policy,
@@ -108,6 +110,8 @@ pub(crate) fn play(
     let mut run = store.create("robot", "run", &settings, flags.seed)?;
     plan.folder = run.path().to_owned();
     let path = plan.write()?;
+    let follower = viewer.map(|viewer| robot_rerun::Follower::start(viewer, plan.records()));
+    let follower = follower.transpose()?;
     let began = Instant::now();
     let bar = bar(u64::from(flags.seconds), "s", output);
     let mut failed = None;
@@ -138,6 +142,10 @@ pub(crate) fn play(
         }
     };
     failed.map_or(Ok(()), Err)?;
+    if let Some(follower) = follower {
+        let n_rows = follower.finish()?;
+        output.note(&format!("{n_rows} ticks went to rerun"));
+    }
     let report = run.report_path();
     let answer = Answer { run: run.id().to_owned(), plan, played, report };
     run.write_summary(&answer)?;

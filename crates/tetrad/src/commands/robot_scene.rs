@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use robot::tasks::{Setup, Variation};
+use robot::tasks::Setup;
 use robot::world::scene::Joint;
 use robot::world::{Physics as _, Rapier, Scene, mjcf};
 use serde::Serialize;
 
 use super::robot::tasks;
-use crate::args::robot::{Scene as Flags, Scenes};
+use super::robot_eval::variation;
+use crate::args::robot::Scene as Flags;
 use crate::exit::{Status, usage};
 use crate::output::Output;
 
@@ -81,11 +82,7 @@ pub(crate) fn run(flags: &Flags, output: &Output) -> anyhow::Result<Status> {
 }
 
 fn write(flags: &Flags, to: &Path, output: &Output) -> anyhow::Result<Status> {
-    let variation = match flags.scenes {
-        Scenes::HeldOut => Variation::HELD_OUT,
-        Scenes::Novel => Variation::NOVEL,
-        Scenes::Train => Variation::TRAIN,
-    };
+    let variation = variation(flags.scenes);
     let [task] = tasks(std::slice::from_ref(&flags.task))?[..] else {
         return Err(usage("more than one task", "one file holds one scene"));
     };

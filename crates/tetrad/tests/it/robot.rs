@@ -39,6 +39,9 @@ fn assert_pages(folder: &Path, run: &str, n_attempts: usize) {
     }
     let report = pages["report"].as_str().expect("a path");
     assert!(std::fs::read_to_string(report).expect("a page").contains("attempt-0000.html"));
+    // Only with its feature.
+    let shown = tetrad(folder, &["robot", "replay", run, "--rerun", "seen.rrd"]);
+    assert_eq!(shown.code, if cfg!(feature = "rerun") { 0 } else { 3 }, "{shown:?}");
 }
 
 #[test]

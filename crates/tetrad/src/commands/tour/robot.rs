@@ -90,6 +90,7 @@ fn real(store: &Store, seed: u64, output: &Output) -> anyhow::Result<Real> {
         precision: Precision::F32,
         scenes: Scenes::HeldOut,
         simulated_time: false,
+        rerun: None,
         open: false,
     };
     let answer = robot_run::play(&flags, store, &AtomicBool::new(false), output)?;
