@@ -18,6 +18,7 @@ mod tests;
 mod weights;
 
 pub use config::PolicyConfig;
+pub(crate) use normal::is_position;
 pub use normal::{Moments, Normalisation};
 pub use pictures::Shift;
 pub(crate) use pictures::{rows as write_rows, windows as write_windows};

@@ -82,6 +82,11 @@ fn is_relative(n_actions: usize, at: usize) -> bool {
     n_actions == ACTION && at < ARMS * WRIST && at % WRIST < ROTATION_END
 }
 
+/// Whether a value of an action is one of a wrist's position.
+pub(crate) fn is_position(n_actions: usize, at: usize) -> bool {
+    is_relative(n_actions, at) && at % WRIST < POSITION
+}
+
 impl Normalisation {
     /// That changes nothing but what is relative.
     #[must_use]

@@ -9,7 +9,7 @@ use super::points::Pointed;
 use super::sample::{Moment, Sample};
 use crate::model::config::Stage;
 use crate::model::network::{Fast, Memory, Slow};
-use crate::model::{PolicyConfig, write_rows, write_windows};
+use crate::model::{PolicyConfig, is_position, write_rows, write_windows};
 
 /// Slopes that the way back begins with.
 pub(super) type Seeds = Vec<(Var, Blocked)>;
@@ -241,8 +241,9 @@ impl Networks<'_> {
             for (at, (value, target)) in values[..last].iter().zip(target).enumerate() {
                 let off = value - target;
                 loss.error += f64::from(off.abs()) * share / last.max(1) as f64;
-                slopes[at] =
-                    if off == 0.0 { 0.0 } else { off.signum() } * each / last.max(1) as f32;
+                let weight = if is_position(last + 1, at) { self.recipe.positions } else { 1.0 };
+                let slope = if off == 0.0 { 0.0 } else { off.signum() };
+                slopes[at] = slope * weight as f32 * each / last.max(1) as f32;
             }
             let (logit, target) = (values[last], target[last]);
             // ln(1 + e^x) - target x, without overflow.

@@ -41,6 +41,9 @@ pub struct Recipe {
     /// Share of instructions that S2 reads with a word between that nobody knows.
     #[serde(default)]
     pub strange_words: f64,
+    /// Weight of each value of a wrist's position beside 1 for all others.
+    #[serde(default = "one")]
+    pub positions: f64,
     /// Weight of the completed share beside the mean over all other values.
     pub completion: f64,
     /// Weight of marks beside it.
@@ -52,6 +55,11 @@ pub struct Recipe {
     pub only_points: bool,
     /// Ages of the latent.
     pub ages: Ages,
+}
+
+/// What recipes from before there was a weight mean by none.
+fn one() -> f64 {
+    1.0
 }
 
 impl Recipe {
@@ -75,6 +83,7 @@ impl Recipe {
             fine: 0.5,
             hidden_words: 0.0,
             strange_words: 0.3,
+            positions: 3.0,
             completion: 0.1,
             marks: 2.0,
             points: 0.2,
@@ -131,7 +140,9 @@ impl Recipe {
                 return wrong(format!("`{name}` is {value}, not from 0 to 1"));
             }
         }
-        for (name, weight) in [("marks", self.marks), ("points", self.points)] {
+        let weights =
+            [("positions", self.positions), ("marks", self.marks), ("points", self.points)];
+        for (name, weight) in weights {
             if !(0.0..=100.0).contains(&weight) {
                 return wrong(format!("`{name}` is {weight}, not from 0 to 100"));
             }

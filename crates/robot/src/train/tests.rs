@@ -9,7 +9,8 @@ use super::sample::{Sample, Source};
 use super::twin::{Twin, config};
 use super::{Ages, Episodes, Recipe, Trainer, measure, run};
 use crate::error::Error;
-use crate::model::{Instruction, Mind, Policy, PolicyConfig};
+use crate::interface::ACTION;
+use crate::model::{Instruction, Mind, Policy, PolicyConfig, is_position};
 
 fn recipe(steps: u64) -> Recipe {
     let ages = Ages::always(0);
@@ -251,4 +252,17 @@ fn a_run_stops_when_told_to_and_goes_on_in_its_folder() {
     assert!(whole.policy().weights.parameters == second.policy().weights.parameters);
     let policy = Policy::load_as(&folder.path().join("policy.safetensors"), &config());
     assert!(policy.expect("a policy").recipe.expect("a recipe").contains("\"steps\":4"));
+}
+
+#[test]
+fn positions_of_wrists_are_known_and_their_weight_is_checked() {
+    let known: Vec<usize> = (0..ACTION).filter(|&at| is_position(ACTION, at)).collect();
+    assert_eq!(known, [0, 1, 2, 10, 11, 12]);
+    assert!((0..7).all(|at| !is_position(7, at)), "of another body nobody knows");
+    let error = Recipe { positions: 101.0, ..Recipe::tiny() }.check().expect_err("too much");
+    assert!(error.to_string().contains("`positions` is 101"), "{error}");
+    let text = toml::to_string(&Recipe::tiny()).expect("plain data");
+    let before: Vec<&str> = text.lines().filter(|line| !line.starts_with("positions")).collect();
+    let recipe: Recipe = toml::from_str(&before.join("\n")).expect("a recipe");
+    assert_eq!(recipe, Recipe { positions: 1.0, ..Recipe::tiny() });
 }
