@@ -15,6 +15,11 @@ use crate::world::stage::{
 pub(super) const DRAWER_PULLED: f32 = 0.152;
 /// The door is pulled to here before it is let go, in radians.
 pub(super) const DOOR_PULLED: f32 = 1.28;
+/// The door is pushed to here, in radians.
+const DOOR_PUSHED: f32 = 0.03;
+/// How far from its hinge, and at which height, the door is pushed.
+const PUSH_AT: f32 = 0.18;
+const PUSH_Z: f32 = 0.285;
 /// The opening with which fingers come down over a handle.
 const OPEN: f32 = 0.44;
 /// The fingers hold a handle when the gap is below this, in metres.
@@ -31,9 +36,11 @@ pub(super) fn drawer_handle(open: f32) -> Vec3 {
 }
 
 pub(super) fn door_handle(angle: f32) -> Vec3 {
-    let hinge =
-        Pose3::from_parts(Vec3::new(HINGE[0], HINGE[1], 0.0), Quat::from_rotation_z(-angle));
-    hinge * Vec3::new(-STANDOFF, -DOOR_HANDLE, DOOR_HANDLE_TOP - 0.018)
+    door_pose(angle) * Vec3::new(-STANDOFF, -DOOR_HANDLE, DOOR_HANDLE_TOP - 0.018)
+}
+
+fn door_pose(angle: f32) -> Pose3 {
+    Pose3::from_parts(Vec3::new(HINGE[0], HINGE[1], 0.0), Quat::from_rotation_z(-angle))
 }
 
 /// Whether the tool is still down at the drawer's handle.
@@ -74,12 +81,42 @@ pub(super) fn open_fridge(view: &View, side: usize) -> Advice {
     grasp.work(view, side, angle > DOOR_PULLED, next, angle / 1.3)
 }
 
+/// Pushes the door from outside with its fingers shut: that forgives centimetres, where a grip on the
+/// handle forgives millimetres.
 pub(super) fn close_fridge(view: &View, side: usize) -> Advice {
+    let tool = view.tool(side).translation;
     let angle = view.door();
-    let next = door_handle((angle - 0.30).max(-0.06));
-    // The fingers stay along the door, where there is room.
-    let grasp = Grasp { handle: door_handle(angle), yaw: -angle, body: view.setup.door };
-    grasp.work(view, side, angle < 0.03, next, 1.0 - angle / 1.3)
+    let goal = |at: Vec3, speed: f32| Goal { at, yaw: -angle, opening: 0.0, speed };
+    // How far in front of the door, and how far along it from where it is pushed.
+    let own = door_pose(angle).inverse() * tool;
+    let (before, aside) = (-own.x, (own.y + PUSH_AT).abs());
+    if angle < DOOR_PUSHED {
+        if before < 0.09 && tool.z < DOOR_HANDLE_TOP {
+            // Fingers that open here would take the handle along.
+            let back = Vec3::new(tool.x - 0.08, tool.y, tool.z);
+            return Advice { goal: goal(back, SPEED), done: 0.84 };
+        }
+        return go_home(view, side, 0.85);
+    }
+    let over = PUSH_Z + 0.13;
+    let low = tool.z < PUSH_Z + 0.05;
+    if before > 0.0 && aside < if low { 0.06 } else { 0.03 } && (low || before > 0.06) {
+        if tool.z < PUSH_Z + 0.03 {
+            let towards = door_pose((angle - 0.30).max(-0.10));
+            let at = towards * Vec3::new(-0.02, -PUSH_AT, PUSH_Z);
+            let way = 1.0 - angle / 1.3;
+            return Advice { goal: goal(at, PULL), done: 0.4 + 0.4 * way.clamp(0.0, 1.0) };
+        }
+        let at = door_pose(angle) * Vec3::new(-0.11, -PUSH_AT, PUSH_Z - 0.01);
+        return Advice { goal: goal(at, SPEED), done: 0.36 };
+    }
+    let mut at = door_pose(angle) * Vec3::new(-0.11, -PUSH_AT, over);
+    // Up before it goes across the door.
+    let free = ramp(over - 0.03 - tool.z, 0.08, 0.0);
+    let off = across(tool, at);
+    at.x = tool.x + (at.x - tool.x) * free;
+    at.y = tool.y + (at.y - tool.y) * free;
+    Advice { goal: goal(at, SPEED), done: 0.34 * (1.0 - (off / 0.5).min(1.0)) }
 }
 
 struct Grasp {
