@@ -8,7 +8,7 @@ mod pose;
 
 use serde::{Deserialize, Serialize};
 
-pub use inverse::{Inverse, Solution};
+pub use inverse::{Inverse, Posture, Solution};
 pub use pose::Pose;
 #[cfg(test)]
 pub(crate) use pose::add;

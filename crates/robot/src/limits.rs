@@ -20,7 +20,7 @@ mod targets;
 use serde::{Deserialize, Serialize};
 
 use crate::interface::{ACTION, ARM_JOINTS, ARMS, STATE, WRIST};
-use crate::kinematics::{Chain, Inverse, Joints, Pose};
+use crate::kinematics::{Chain, Inverse, Joints, Pose, Posture};
 use crate::{Error, Result};
 pub use audit::{Audit, Broken};
 use joint::Bounds;
@@ -61,8 +61,8 @@ pub struct ArmLimits {
     pub chain: Chain,
     /// Where its wrist stays.
     pub workspace: Workspace,
-    /// A posture that is kept near where the wrist leaves a choice.
-    pub rest: Joints,
+    /// What it is kept near where the wrist leaves a choice; where it is before anything is known.
+    pub posture: Posture,
 }
 
 /// A body and how it may be moved.
@@ -87,10 +87,13 @@ impl Limits {
             if !(0..3).all(|axis| low[axis] + 2.0 * TARGET_MARGIN < high[axis]) {
                 return wrong(format!("`{name}`: nothing is in the workspace {low:?} to {high:?}"));
             }
-            if arm.chain.clamp(&arm.rest) != arm.rest {
+            if arm.chain.clamp(&arm.posture.rest) != arm.posture.rest {
                 return wrong(format!("`{name}`: the rest posture is outside the ranges"));
             }
-            let outside = arm.workspace.outside(arm.chain.forward(&arm.rest).position);
+            if !arm.posture.pull.iter().all(|pull| (0.0..=1.0).contains(pull)) {
+                return wrong(format!("`{name}`: a pull to rest is no share from 0 to 1"));
+            }
+            let outside = arm.workspace.outside(arm.chain.forward(&arm.posture.rest).position);
             if outside > 0.0 {
                 return wrong(format!(
                     "`{name}`: at rest the wrist is {outside:.3} m outside the workspace"
@@ -144,7 +147,8 @@ struct Arm {
     position: Joints,
     velocity: Joints,
     goal: Joints,
-    goal_velocity: Joints,
+    /// How far the goal has moved since the tick before.
+    goal_moved: Joints,
     /// The wrist's goal; none where only joints were given.
     wrist: Option<Pose>,
     gripper: f64,
@@ -185,10 +189,10 @@ impl Limiter {
                     .max(joint.acceleration / 2.0),
                 tick,
             }),
-            position: limits.rest,
+            position: limits.posture.rest,
             velocity: [0.0; ARM_JOINTS],
-            goal: limits.rest,
-            goal_velocity: [0.0; ARM_JOINTS],
+            goal: limits.posture.rest,
+            goal_moved: [0.0; ARM_JOINTS],
             wrist: None,
             gripper: 0.0,
             gripper_goal: 0.0,
@@ -227,7 +231,7 @@ impl Limiter {
         for (idx, arm) in self.arms.iter_mut().enumerate() {
             for (joint, bounds) in arm.bounds.iter().enumerate() {
                 let at = targets.joints[idx][joint];
-                let at = if at.is_finite() { at } else { arm.limits.rest[joint] };
+                let at = if at.is_finite() { at } else { arm.limits.posture.rest[joint] };
                 arm.position[joint] = at.clamp(bounds.low, bounds.high);
             }
             arm.velocity = [0.0; ARM_JOINTS];
@@ -252,51 +256,50 @@ impl Limiter {
                 self.arms.iter_mut().for_each(Arm::stand_still);
                 return (self.targets(), Verdict::Standing);
             }
-            // Also for what is no number.
-            Pace::Follow(share) => {
-                if share >= 0.0 {
-                    share.min(1.0)
-                } else {
-                    0.0
-                }
-            }
+            Pace::Follow(share) => share_of(share),
         };
         let usable = action.and_then(|action| Some((action, wrists(action)?)));
         let verdict = match usable {
             Some((action, wrists)) => {
                 for (idx, (arm, wrist)) in self.arms.iter_mut().zip(wrists).enumerate() {
-                    arm.aim(&self.inverse, wrist, self.tick);
+                    arm.aim(&self.inverse, wrist);
                     arm.gripper_goal = f64::from(action[idx * WRIST + WRIST - 1]).clamp(0.0, 1.0);
                 }
                 self.completion = f64::from(action[ACTION - 1]).clamp(0.0, 1.0);
                 Verdict::Followed
             }
             None => {
-                self.arms.iter_mut().for_each(|arm| arm.goal_velocity = [0.0; ARM_JOINTS]);
+                self.arms.iter_mut().for_each(|arm| arm.goal_moved = [0.0; ARM_JOINTS]);
                 Verdict::Refused
             }
         };
+        self.follow(share);
+        (self.targets(), verdict)
+    }
+
+    fn follow(&mut self, share: f64) {
         for arm in &mut self.arms {
             arm.follow(&self.inverse, share);
             let most = self.gripper_speed * share * self.tick;
             arm.gripper += (arm.gripper_goal - arm.gripper).clamp(-most, most);
         }
-        (self.targets(), verdict)
     }
 
     /// One tick towards joints instead of wrists: for whoever receives targets and does not trust them.
+    /// Those that keep the limits are passed on as they are.
     pub fn step_joints(&mut self, targets: Option<&Targets>, pace: Pace) -> (Targets, Verdict) {
         let Pace::Follow(share) = pace else { return self.step(None, pace) };
-        let usable = targets.filter(|targets| targets.is_finite());
-        if let Some(targets) = usable {
-            for (idx, arm) in self.arms.iter_mut().enumerate() {
-                arm.aim_at(targets.joints[idx], self.tick);
-                arm.gripper_goal = targets.grippers[idx].clamp(0.0, 1.0);
-            }
-            self.completion = targets.completion.clamp(0.0, 1.0);
+        let Some(targets) = targets.filter(|targets| targets.is_finite()) else {
+            return self.step(None, pace);
+        };
+        for (idx, arm) in self.arms.iter_mut().enumerate() {
+            arm.aim_at(targets.joints[idx]);
+            arm.wrist = None;
+            arm.gripper_goal = targets.grippers[idx].clamp(0.0, 1.0);
         }
-        let (targets, _) = self.step(None, Pace::Follow(share));
-        (targets, if usable.is_some() { Verdict::Followed } else { Verdict::Refused })
+        self.completion = targets.completion.clamp(0.0, 1.0);
+        self.follow(share_of(share));
+        (self.targets(), Verdict::Followed)
     }
 
     /// Where the body is told to be now.
@@ -308,6 +311,11 @@ impl Limiter {
             completion: self.completion,
         }
     }
+}
+
+/// A share from 0 to 1, also for what is no number.
+fn share_of(share: f64) -> f64 {
+    if share >= 0.0 { share.min(1.0) } else { 0.0 }
 }
 
 /// Wrists of an action; nothing where anything of it cannot be used.
@@ -329,22 +337,20 @@ fn wrists(action: &[f32; ACTION]) -> Option<[Pose; ARMS]> {
 
 impl Arm {
     /// Takes a wrist's pose for goal.
-    fn aim(&mut self, inverse: &Inverse, mut wrist: Pose, tick: f64) {
+    fn aim(&mut self, inverse: &Inverse, mut wrist: Pose) {
         wrist.position = self.limits.workspace.clamp(wrist.position, TARGET_MARGIN);
         let far = (0..ARM_JOINTS).any(|idx| (self.goal[idx] - self.position[idx]).abs() > FAR);
         let from = if far { self.position } else { self.goal };
-        let solution = inverse.solve(&self.limits.chain, &from, &self.limits.rest, &wrist);
-        self.aim_at(solution.joints, tick);
+        let ArmLimits { chain, posture, .. } = &self.limits;
+        let solution = inverse.solve(chain, &from, posture, &wrist);
+        self.aim_at(solution.joints);
         self.wrist = Some(wrist);
     }
 
-    fn aim_at(&mut self, goal: Joints, tick: f64) {
+    fn aim_at(&mut self, goal: Joints) {
         for (idx, bounds) in self.bounds.iter().enumerate() {
             let goal = goal[idx].clamp(bounds.low, bounds.high);
-            let moves = (goal - self.goal[idx]) / tick;
-            // Half of it at once: the difference of two noisy goals is noisier than they are.
-            let smooth = (self.goal_velocity[idx] + moves) / 2.0;
-            self.goal_velocity[idx] = smooth.clamp(-bounds.velocity, bounds.velocity);
+            self.goal_moved[idx] = goal - self.goal[idx];
             self.goal[idx] = goal;
         }
     }
@@ -352,7 +358,7 @@ impl Arm {
     /// Forgets its goal.
     fn stand(&mut self) {
         self.goal = self.position;
-        self.goal_velocity = [0.0; ARM_JOINTS];
+        self.goal_moved = [0.0; ARM_JOINTS];
         self.wrist = None;
         self.gripper_goal = self.gripper;
     }
@@ -378,8 +384,12 @@ impl Arm {
     fn follow(&mut self, inverse: &Inverse, share: f64) {
         let wanted: Joints = std::array::from_fn(|idx| {
             let (position, velocity) = (self.position[idx], self.velocity[idx]);
-            let (goal, moves) = (self.goal[idx], self.goal_velocity[idx]);
-            self.bounds[idx].towards(position, velocity, goal, moves, share)
+            let (goal, moved) = (self.goal[idx], self.goal_moved[idx]);
+            // Wrists come from a policy, which has learned to lead its arms by what this lags.
+            match self.wrist {
+                Some(_) => self.bounds[idx].approach(position, velocity, goal, share),
+                None => self.bounds[idx].towards(position, velocity, goal, moved, share),
+            }
         });
         let braking = self.braking();
         // Every mix of the two keeps each joint's limits, since these are intervals.

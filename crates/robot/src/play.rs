@@ -74,6 +74,9 @@ pub struct Plan {
     pub variation: Variation,
     /// Where records and logs go.
     pub folder: PathBuf,
+    /// The name before those of iceoryx2's services, if values go over them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iceoryx2: Option<String>,
 }
 
 /// Scenes of a plan; after the last it begins anew.

@@ -11,14 +11,22 @@
 //! Not covered: a process that writes where it must not. Damage is found by a sum, counted, and not
 //! used; it is not prevented.
 
+#[cfg(feature = "iceoryx2")]
+mod iceoryx;
 mod memory;
 mod record;
 mod slots;
+#[cfg(not(feature = "iceoryx2"))]
+mod without;
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+#[cfg(not(feature = "iceoryx2"))]
+use without as iceoryx;
+
+pub use iceoryx::Carrier;
 pub use record::{Header, Layout, Stamp};
 
 use crate::linux::memory::Mapping;
@@ -140,7 +148,7 @@ impl Exchange {
         let pen = slots::Pen::take_up(&*self.mapping, FIRST);
         let newest = slots::newest(&*self.mapping, FIRST, n_words).map(record::header);
         let sequence = newest.map_or(0, |header| header.sequence);
-        Writer { exchange: self.clone(), pen, incarnation, sequence }
+        Writer { exchange: self.clone(), pen, incarnation, sequence, sender: None }
     }
 
     /// The one reader. There must be no other, in any process, that still reads.
@@ -152,7 +160,8 @@ impl Exchange {
             floats: vec![0.0; n_floats],
             bytes: vec![0; n_bytes],
         };
-        Reader { exchange: self.clone(), held: value(), next: value(), seen: 0, n_damaged: 0 }
+        let (held, next) = (value(), value());
+        Reader { exchange: self.clone(), held, next, seen: 0, n_damaged: 0, receiver: None }
     }
 
     /// How many values were published so far: for onlookers who want to know whether a writer lives.
@@ -171,9 +180,19 @@ pub struct Writer {
     pen: slots::Pen,
     incarnation: u32,
     sequence: u64,
+    sender: Option<iceoryx::Sender>,
 }
 
 impl Writer {
+    /// The same, sending each value to a service of iceoryx2 besides.
+    ///
+    /// # Errors
+    /// When the service cannot be opened.
+    pub fn over(mut self, carrier: &Carrier, name: &str) -> Result<Writer> {
+        self.sender = Some(carrier.sender(name, self.exchange.layout)?);
+        Ok(self)
+    }
+
     /// Publishes a value. Never waits, and allocates nothing.
     ///
     /// # Panics
@@ -193,6 +212,9 @@ impl Writer {
         self.pen.publish(&*self.exchange.mapping, FIRST, n_words, |slot| {
             record::write(slot, &header, floats, bytes);
         });
+        if let Some(sender) = &mut self.sender {
+            sender.send(&header, floats, bytes);
+        }
     }
 
     /// Checks that values are of this layout.
@@ -257,20 +279,34 @@ pub struct Reader {
     next: Value,
     seen: u64,
     n_damaged: u64,
+    receiver: Option<iceoryx::Receiver>,
 }
 
 impl Reader {
+    /// The same, taking values from a service of iceoryx2 alone.
+    ///
+    /// # Errors
+    /// When the service cannot be opened.
+    pub fn over(mut self, carrier: &Carrier, name: &str) -> Result<Reader> {
+        self.receiver = Some(carrier.receiver(name, self.exchange.layout)?);
+        Ok(self)
+    }
+
     /// Takes the newest value, if it is another than the one held. Never waits, and allocates nothing.
     pub fn take(&mut self) -> Taken {
-        let n_words = self.exchange.layout.n_words();
-        let Some(slot) = slots::claim(&*self.exchange.mapping, FIRST, n_words) else {
-            return Taken::Empty;
+        let Reader { exchange, receiver, next, .. } = self;
+        let slot = match receiver {
+            None => slots::claim(&*exchange.mapping, FIRST, exchange.layout.n_words()),
+            Some(receiver) => receiver.take(self.seen),
+        };
+        let Some(slot) = slot else {
+            return if self.seen == 0 { Taken::Empty } else { Taken::Same };
         };
         let header = record::header(slot);
         if header.sequence == self.seen {
             return Taken::Same;
         }
-        if !record::read(slot, &header, &mut self.next.floats, &mut self.next.bytes) {
+        if !record::read(slot, &header, &mut next.floats, &mut next.bytes) {
             self.n_damaged += 1;
             return Taken::Damaged;
         }

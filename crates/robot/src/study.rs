@@ -15,6 +15,6 @@ mod tests;
 pub use corrected::Corrected;
 pub use demonstrations::Demonstrations;
 pub use keep::show_experts;
-pub use live::{LiveS1, LiveS2, LiveWorld, expect_body, limits};
+pub use live::{LiveS1, LiveS2, LiveWorld, expect_body};
 pub use rehearse::{Delay, Rehearsal, Score, rehearse, rehearse_on_record};
 pub use sweep::{AtAge, together};

@@ -5,7 +5,7 @@ use crate::chunks::Action;
 use crate::deploy::{Thinker, View, World};
 use crate::fast::Policy;
 use crate::interface::{ACTION, ARM_JOINTS, ARMS, STATE, WRIST};
-use crate::kinematics::{Chain, Joint, Joints, Pose};
+use crate::kinematics::{Chain, Joint, Joints, Pose, Posture};
 use crate::limits::{ArmLimits, Limits, Targets, Workspace};
 
 /// A body of two plain arms, seven joints each, alternately about z and y.
@@ -22,7 +22,7 @@ pub fn body() -> Limits {
     let arm = |y: f64| ArmLimits {
         chain: Chain { base: Pose::at([0.0, y, 0.3]), joints, tool: Pose::at([0.0, 0.0, 0.1]) },
         workspace: Workspace { low: [0.1, y - 0.4, 0.35], high: [0.65, y + 0.4, 1.0] },
-        rest: [0.0, 0.7, 0.0, 0.9, 0.0, 0.6, 0.0],
+        posture: Posture { rest: [0.0, 0.7, 0.0, 0.9, 0.0, 0.6, 0.0], pull: [0.02; ARM_JOINTS] },
     };
     Limits { arms: [arm(0.2), arm(-0.2)], gripper_speed: 4.0 }
 }
@@ -61,7 +61,7 @@ impl StillWorld {
     #[must_use]
     pub fn new(n_robots: usize, frame_bytes: usize) -> StillWorld {
         let limits = body();
-        let rest: [Joints; ARMS] = limits.arms.map(|arm| arm.rest);
+        let rest: [Joints; ARMS] = limits.arms.map(|arm| arm.posture.rest);
         let body = Targets { joints: rest, grippers: [0.5; ARMS], completion: 0.0 };
         StillWorld { limits, bodies: vec![body; n_robots], frame_bytes, n_looks: 0, episode: 0 }
     }
@@ -69,7 +69,7 @@ impl StillWorld {
     /// Another episode, with robots at rest again.
     pub fn reset(&mut self) {
         let StillWorld { limits, bodies, .. } = self;
-        bodies.iter_mut().for_each(|body| body.joints = limits.arms.map(|arm| arm.rest));
+        bodies.iter_mut().for_each(|body| body.joints = limits.arms.map(|arm| arm.posture.rest));
         self.episode += 1;
     }
 }

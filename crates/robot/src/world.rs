@@ -25,7 +25,7 @@ pub use rapier3d::glamx::{Pose3, Quat, Vec3};
 
 pub use arm::Arm;
 pub use body::RobotBodies;
-pub use driver::Driver;
+pub use driver::{Driver, limits};
 #[cfg(feature = "mujoco")]
 pub use mujoco::Mujoco;
 pub use physics::Physics;

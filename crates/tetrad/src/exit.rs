@@ -213,6 +213,9 @@ fn robot_hint(error: &robot::Error) -> Option<&'static str> {
         robot::Error::Checkpoint { .. } | robot::Error::Weights(_) | robot::Error::Shape { .. } => {
             Some("`tetrad robot info FILE` says what a policy is; `robot train` writes one")
         }
+        robot::Error::Program { program, .. } if program == "iceoryx2" => {
+            Some("build with `cargo build --release --features iceoryx2`")
+        }
         robot::Error::Program { .. } => {
             Some("install ffmpeg, or name one with TETRAD_FFMPEG or `--ffmpeg`")
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunks::Action;
 use crate::clock::{Clock, Monotonic, thread_cpu_nanos};
-use crate::deploy::{Shape, Wires, World};
+use crate::deploy::{Shape, SlowLinks, Wires, World, WorldLinks};
 use crate::error::{Error, Result};
 use crate::fast::{Fast, FastConfig, Policy, measure_work};
 use crate::interface::{STATE, TICK_NS, TICKS_PER_FRAME, TICKS_PER_SECOND};
@@ -83,8 +83,9 @@ pub fn time_ticks(task: &TickTask) -> Result<TickTimes> {
     wakes.reserve_exact(n_ticks as usize);
     works.reserve_exact(n_ticks as usize);
     let (mut missed, mut longest_outage) = (Rate::default(), 0);
+    let (mut world, mut s2) = (wires.world()?, wires.s2()?);
     std::thread::scope(|scope| {
-        scope.spawn(|| surroundings(&wires, &ended));
+        scope.spawn(|| surroundings(&mut world[0], &mut s2[0], &ended));
         // The thread above is to have published before the loop begins.
         while wires.n_latents(0).is_ok_and(|n| n == 0) {
             std::thread::sleep(Duration::from_millis(5));
@@ -121,8 +122,7 @@ pub fn time_ticks(task: &TickTask) -> Result<TickTimes> {
 }
 
 /// World and S2: publishes states at every tick, pictures and latents at every sixth.
-fn surroundings(wires: &Wires, ended: &AtomicBool) {
-    let (mut world, mut s2) = (wires.world().remove(0), wires.s2().remove(0));
+fn surroundings(world: &mut WorldLinks, s2: &mut SlowLinks, ended: &AtomicBool) {
     let mut state = [0.0; STATE];
     StillWorld::new(1, SHAPE.frame_bytes).state(0, &mut state);
     let (frames, latent) = (vec![0; SHAPE.frame_bytes], vec![0.0; SHAPE.latent_width]);

@@ -62,7 +62,7 @@ impl<W: World, P: Policy, T: Thinker> Lockstep<W, P, T> {
         let clock = Simulated::at(1_000_000_000);
         let mut lockstep = Lockstep {
             due: clock.now(),
-            s2: Some(SlowSide::new(thinker, wires.s2(), config.latent_width)),
+            s2: Some(SlowSide::new(thinker, wires.s2()?, config.latent_width)),
             s1: (0..shape.n_robots).map(|_| None).collect(),
             world: None,
             thinking: None,
@@ -152,7 +152,7 @@ impl<W: World, P: Policy, T: Thinker> Lockstep<W, P, T> {
     /// # Errors
     /// When it does not fit.
     pub fn start_world(&mut self, world: W) -> Result<()> {
-        self.world = Some(WorldSide::new(world, self.wires.world())?);
+        self.world = Some(WorldSide::new(world, self.wires.world()?)?);
         Ok(())
     }
 
@@ -183,7 +183,11 @@ impl<W: World, P: Policy, T: Thinker> Lockstep<W, P, T> {
     }
 
     /// Starts S2.
-    pub fn start_s2(&mut self, thinker: T) {
-        self.s2 = Some(SlowSide::new(thinker, self.wires.s2(), self.config.latent_width));
+    ///
+    /// # Errors
+    /// When there is no room for its links.
+    pub fn start_s2(&mut self, thinker: T) -> Result<()> {
+        self.s2 = Some(SlowSide::new(thinker, self.wires.s2()?, self.config.latent_width));
+        Ok(())
     }
 }

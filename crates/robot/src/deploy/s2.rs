@@ -114,7 +114,7 @@ pub fn run_s2<T: Thinker, C: Clock>(
     /// How long it sleeps when there is nothing new: what that can add to a latent's age.
     const NAP: u64 = 2_000_000;
     let mut pulse = wires.pulse(Role::S2)?;
-    let mut side = SlowSide::new(thinker, wires.s2(), wires.shape().latent_width);
+    let mut side = SlowSide::new(thinker, wires.s2()?, wires.shape().latent_width);
     while !wires.is_halted() {
         let began = clock.now();
         let mut any = false;

@@ -8,7 +8,7 @@ use super::{SlowLinks, WorldLinks};
 use crate::fast::FastLinks;
 use crate::interface::STATE;
 use crate::linux;
-use crate::shared::{Exchange, Layout, Stamp, Writer};
+use crate::shared::{Carrier, Exchange, Layout, Reader, Stamp, Writer};
 use crate::{Error, Result};
 
 /// Environment variable that tells a process the numbers of its descriptors.
@@ -75,6 +75,7 @@ pub struct Wires {
     s2_pulse: Exchange,
     /// Anything published here ends all processes.
     halt: Exchange,
+    carrier: Option<Carrier>,
 }
 
 const EMPTY: Layout = Layout { n_floats: 0, n_bytes: 0 };
@@ -138,7 +139,33 @@ impl Wires {
             world_pulse: Exchange::create(EMPTY)?,
             s2_pulse: Exchange::create(EMPTY)?,
             halt: Exchange::create(EMPTY)?,
+            carrier: None,
         })
+    }
+
+    /// The same, with what goes from process to process at each tick (states, pictures, latents, actions)
+    /// over services of iceoryx2, named `<carrier's name>/<robot>/latent` and so on. Prompts, counts
+    /// and signs of life stay in memory of our own. Every process has to do this for itself.
+    #[must_use]
+    pub fn over(mut self, carrier: Carrier) -> Wires {
+        self.carrier = Some(carrier);
+        self
+    }
+
+    fn writer(&self, of: &Exchange, robot: usize, name: &str) -> Result<Writer> {
+        let writer = of.writer();
+        match &self.carrier {
+            None => Ok(writer),
+            Some(carrier) => writer.over(carrier, &format!("{robot}/{name}")),
+        }
+    }
+
+    fn reader(&self, of: &Exchange, robot: usize, name: &str) -> Result<Reader> {
+        let reader = of.reader();
+        match &self.carrier {
+            None => Ok(reader),
+            Some(carrier) => reader.over(carrier, &format!("{robot}/{name}")),
+        }
     }
 
     fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
@@ -181,7 +208,7 @@ impl Wires {
         for robot in rest.chunks(Robot::N) {
             robots.extend(<[Exchange; Robot::N]>::try_from(robot.to_vec()).map(Robot::new));
         }
-        Ok(Some(Wires { robots, world_pulse, s2_pulse, halt }))
+        Ok(Some(Wires { robots, world_pulse, s2_pulse, halt, carrier: None }))
     }
 
     /// How much is exchanged.
@@ -195,41 +222,49 @@ impl Wires {
     }
 
     /// The ends that the world holds.
-    #[must_use]
-    pub fn world(&self) -> Vec<WorldLinks> {
-        let links = |robot: &Robot| WorldLinks {
-            state: robot.state.writer(),
-            frames_fast: robot.frames_fast.writer(),
-            frames_slow: robot.frames_slow.writer(),
-            action: robot.action.reader(),
-            counts: robot.counts.writer(),
+    ///
+    /// # Errors
+    /// When services cannot be opened.
+    pub fn world(&self) -> Result<Vec<WorldLinks>> {
+        let links = |(idx, robot): (usize, &Robot)| {
+            Ok(WorldLinks {
+                state: self.writer(&robot.state, idx, "state")?,
+                frames_fast: self.writer(&robot.frames_fast, idx, "frames-fast")?,
+                frames_slow: self.writer(&robot.frames_slow, idx, "frames-slow")?,
+                action: self.reader(&robot.action, idx, "action")?,
+                counts: robot.counts.writer(),
+            })
         };
-        self.robots.iter().map(links).collect()
+        self.robots.iter().enumerate().map(links).collect()
     }
 
     /// The ends that S1 of a robot holds.
     ///
     /// # Errors
-    /// When there is no such robot.
+    /// When there is no such robot, or services cannot be opened.
     pub fn s1(&self, robot: usize) -> Result<FastLinks> {
-        let robot = self.robot(robot)?;
+        let links = self.robot(robot)?;
         Ok(FastLinks {
-            state: robot.state.reader(),
-            frames: robot.frames_fast.reader(),
-            latent: robot.latent.reader(),
-            action: robot.action.writer(),
+            state: self.reader(&links.state, robot, "state")?,
+            frames: self.reader(&links.frames_fast, robot, "frames-fast")?,
+            latent: self.reader(&links.latent, robot, "latent")?,
+            action: self.writer(&links.action, robot, "action")?,
         })
     }
 
     /// The ends that S2 holds.
-    #[must_use]
-    pub fn s2(&self) -> Vec<SlowLinks> {
-        let links = |robot: &Robot| SlowLinks {
-            frames: robot.frames_slow.reader(),
-            prompt: robot.prompt.reader(),
-            latent: robot.latent.writer(),
+    ///
+    /// # Errors
+    /// When services cannot be opened.
+    pub fn s2(&self) -> Result<Vec<SlowLinks>> {
+        let links = |(idx, robot): (usize, &Robot)| {
+            Ok(SlowLinks {
+                frames: self.reader(&robot.frames_slow, idx, "frames-slow")?,
+                prompt: robot.prompt.reader(),
+                latent: self.writer(&robot.latent, idx, "latent")?,
+            })
         };
-        self.robots.iter().map(links).collect()
+        self.robots.iter().enumerate().map(links).collect()
     }
 
     /// Where a process gives its signs of life.

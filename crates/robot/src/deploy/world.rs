@@ -286,7 +286,7 @@ impl Robot {
 /// # Errors
 /// When world and wires do not fit.
 pub fn run_world<W: World, C: Clock>(world: W, wires: &Wires, clock: &C) -> Result<WorldSide<W>> {
-    let mut side = WorldSide::new(world, wires.world())?;
+    let mut side = WorldSide::new(world, wires.world()?)?;
     let mut pulse = wires.pulse(Role::World)?;
     let mut due = clock.now();
     while !wires.is_halted() {

@@ -31,7 +31,15 @@ fn around(
     policy.wrong_every = 97;
     let links = wires.s1(0).expect("links");
     let (fast, traces) = Fast::new(policy, clock, links, &body(), config).expect("a loop");
-    (Around { world: wires.world().remove(0), s2: wires.s2().remove(0), state }, fast, traces)
+    (
+        Around {
+            world: wires.world().expect("links").remove(0),
+            s2: wires.s2().expect("links").remove(0),
+            state,
+        },
+        fast,
+        traces,
+    )
 }
 
 impl Around {

@@ -89,7 +89,7 @@ fn a_robot_follows_its_policy_through_both_limiters() {
         twins.tick();
         let targets = *twins.world().expect("a world").targets(0);
         let at = body().arms[0].chain.forward(&targets.joints[0]).position;
-        let rest = body().arms[0].chain.forward(&body().arms[0].rest).position;
+        let rest = body().arms[0].chain.forward(&body().arms[0].posture.rest).position;
         furthest = furthest.max((at[0] - rest[0]).abs());
     }
     assert!((0.038..0.042).contains(&furthest), "{furthest}");
@@ -105,7 +105,7 @@ fn a_dead_s2_leads_from_hold_to_stop_and_a_new_one_back_to_run() {
     let before = *twins.world().expect("a world").targets(0);
     assert_eq!(steps(&mut twins, 100), [""; 0]);
     assert_eq!(*twins.world().expect("a world").targets(0), before, "it stands");
-    twins.start_s2(CountingThinker::default());
+    twins.start_s2(CountingThinker::default()).expect("S2");
     let descended = steps(&mut twins, 300);
     assert_eq!(descended, ["latent: stop>slow", "latent: slow>hold", "latent: hold>run"]);
     assert_safe(&mut twins);
@@ -237,7 +237,7 @@ fn another_episode_begins_where_the_robot_is_then_with_nothing_left_of_the_last(
     steps(&mut twins, 75);
     twins.world().expect("a world").world().reset();
     twins.tick();
-    let rest = body().arms.map(|arm| arm.rest);
+    let rest = body().arms.map(|arm| arm.posture.rest);
     twins.tick();
     let after = *twins.world().expect("a world").targets(0);
     for (at, rest) in after.joints.iter().flatten().zip(rest.iter().flatten()) {
@@ -256,15 +256,15 @@ fn what_s1_publishes_is_itself_inside_all_limits() {
     })
     .expect("wires");
     let clock = crate::clock::Simulated::at(7);
-    let mut world = wires.world().remove(0);
-    let mut s2 = wires.s2().remove(0);
+    let mut world = wires.world().expect("links").remove(0);
+    let mut s2 = wires.s2().expect("links").remove(0);
     let mut wild = policy();
     (wild.reach, wild.n_ticks, wild.wrong_every) = (3.0, 40, 7);
     let links = wires.s1(0).expect("S1");
     let (mut fast, _traces) =
         Fast::new(wild, clock.clone(), links, &body(), FastConfig::DEFAULT).expect("a loop");
     let mut audit = Audit::new(&body(), TICK_NS);
-    let rest = body().arms.map(|arm| arm.rest);
+    let rest = body().arms.map(|arm| arm.posture.rest);
     let targets = crate::limits::Targets { joints: rest, grippers: [0.5; 2], completion: 0.0 };
     let state = crate::twins::state_at(&body(), &targets);
     for tick in 0..1500_u64 {

@@ -2,12 +2,26 @@
 //!
 //! C. W. Wampler, "Manipulator inverse kinematic solutions based on vector formulations and damped
 //! least-squares methods", IEEE Trans. SMC 16 (1986). A step d solves min ‖J d − e‖² + λ²‖d − r‖²:
-//! near the rest posture's pull r where the wrist does not care (an arm of seven joints has one
+//! near the posture's pull r where the wrist does not care (an arm of seven joints has one
 //! direction too many), and bounded where the arm is stretched and J loses rank. With y from
 //! (J Jᵀ + λ²) y = e − J r it is d = r + Jᵀ y.
+//!
+//! How the spare direction is used shows in the joints, which a policy sees: demonstrations, evaluations
+//! and deployments have to use it alike.
+
+use serde::{Deserialize, Serialize};
 
 use super::{Chain, Joints, Pose, norm, scale, sub};
 use crate::interface::ARM_JOINTS;
+
+/// Where joints are drawn to as far as the wrist does not care.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Posture {
+    /// The joints.
+    pub rest: Joints,
+    /// Share of the way there that a step is to make, for each joint.
+    pub pull: Joints,
+}
 
 /// How joints are sought.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,27 +30,18 @@ pub struct Inverse {
     pub n_steps: usize,
     /// λ, in metres or radians a radian.
     pub damping: f64,
-    /// Share of the way to the rest posture that a step is pulled, where the wrist does not care.
-    pub pull: f64,
     /// Furthest that one step is to move the wrist, in metres.
     pub furthest: f64,
     /// Most that one step is to turn it, in radians.
     pub most_turn: f64,
-    /// Metres and radians at which the wrist is there.
+    /// Steps in which no joint moves further than this, in radians, are the last.
     pub enough: f64,
 }
 
 impl Default for Inverse {
     /// For 200 times a second from one solution to the next.
     fn default() -> Inverse {
-        Inverse {
-            n_steps: 8,
-            damping: 0.02,
-            pull: 0.02,
-            furthest: 0.1,
-            most_turn: 0.4,
-            enough: 1e-4,
-        }
+        Inverse { n_steps: 3, damping: 0.01, furthest: 0.1, most_turn: 0.4, enough: 1e-5 }
     }
 }
 
@@ -55,28 +60,25 @@ impl Inverse {
     /// Joints that bring the wrist to `target`, or nearer to it, from those at `from`. Always an
     /// answer, always inside the ranges; how good it is, it says.
     #[must_use]
-    pub fn solve(&self, chain: &Chain, from: &Joints, rest: &Joints, target: &Pose) -> Solution {
+    pub fn solve(&self, chain: &Chain, from: &Joints, to: &Posture, target: &Pose) -> Solution {
         let mut joints = chain.clamp(from);
-        let mut best: Option<Solution> = None;
-        for step in 0..=self.n_steps {
+        for _ in 0..self.n_steps {
             let reach = chain.reach(&joints);
             let way = sub(target.position, reach.wrist.position);
             let turn = reach.wrist.turn_to(target);
-            let (off, turned) = (norm(way), norm(turn));
-            let better = best.is_none_or(|best| off + 0.1 * turned <= best.off + 0.1 * best.turned);
-            if better {
-                best = Some(Solution { joints, off, turned });
-            }
-            if step == self.n_steps || (off < self.enough && turned < self.enough) {
+            // Not beyond what the wrist's first derivatives are good for.
+            let way = scale(way, (self.furthest / norm(way)).min(1.0));
+            let turn = scale(turn, (self.most_turn / norm(turn)).min(1.0));
+            let error = [way[0], way[1], way[2], turn[0], turn[1], turn[2]];
+            let before = joints;
+            joints = self.step(chain, &reach.jacobian(), &joints, to, error);
+            if (0..ARM_JOINTS).all(|idx| (joints[idx] - before[idx]).abs() < self.enough) {
                 break;
             }
-            let way = scale(way, (self.furthest / off).min(1.0));
-            let turn = scale(turn, (self.most_turn / turned).min(1.0));
-            let error = [way[0], way[1], way[2], turn[0], turn[1], turn[2]];
-            joints = self.step(chain, &reach.jacobian(), &joints, rest, error);
         }
-        // The loop runs at least once.
-        best.unwrap_or(Solution { joints, off: f64::INFINITY, turned: f64::INFINITY })
+        let wrist = chain.forward(&joints);
+        let off = norm(sub(target.position, wrist.position));
+        Solution { joints, off, turned: norm(wrist.turn_to(target)) }
     }
 
     /// How joints move when the wrist goes straight to `target`: a direction, of the length of one step.
@@ -89,7 +91,8 @@ impl Inverse {
         let share = (self.furthest / norm(way)).min(self.most_turn / norm(turn)).min(1.0);
         let (way, turn) = (scale(way, share), scale(turn, share));
         let error = [way[0], way[1], way[2], turn[0], turn[1], turn[2]];
-        let moved = self.step(chain, &reach.jacobian(), joints, joints, error);
+        let free = Posture { rest: *joints, pull: [0.0; ARM_JOINTS] };
+        let moved = self.step(chain, &reach.jacobian(), joints, &free, error);
         std::array::from_fn(|idx| moved[idx] - joints[idx])
     }
 
@@ -98,10 +101,10 @@ impl Inverse {
         chain: &Chain,
         jacobian: &super::Jacobian,
         joints: &Joints,
-        rest: &Joints,
+        to: &Posture,
         mut error: [f64; 6],
     ) -> Joints {
-        let pull: Joints = std::array::from_fn(|idx| self.pull * (rest[idx] - joints[idx]));
+        let pull: Joints = std::array::from_fn(|idx| to.pull[idx] * (to.rest[idx] - joints[idx]));
         let mut matrix = [[0.0; 6]; 6];
         for row in 0..6 {
             for idx in 0..ARM_JOINTS {

@@ -112,8 +112,9 @@ proptest! {
         let chain = arm(0.2);
         let target = chain.forward(&to);
         let from = chain.clamp(&std::array::from_fn(|idx| to[idx] + nearby[idx]));
-        let inverse = Inverse { n_steps: 60, pull: 0.0, ..Inverse::default() };
-        let solution = inverse.solve(&chain, &from, &BENT, &target);
+        let inverse = Inverse { n_steps: 60, ..Inverse::default() };
+        let free = Posture { rest: BENT, pull: [0.0; ARM_JOINTS] };
+        let solution = inverse.solve(&chain, &from, &free, &target);
         prop_assert_eq!(chain.clamp(&solution.joints), solution.joints);
         // Near a range or a singular posture damping may leave a little.
         prop_assert!(solution.off < 0.02 && solution.turned < 0.15, "{solution:?}");
@@ -122,7 +123,8 @@ proptest! {
     #[test]
     fn out_of_reach_is_answered_inside_the_ranges(at in proptest::array::uniform3(-1e6_f64..1e6)) {
         let chain = arm(0.2);
-        let solution = Inverse::default().solve(&chain, &BENT, &BENT, &Pose::at(at));
+        let posture = Posture { rest: BENT, pull: [0.02; ARM_JOINTS] };
+        let solution = Inverse::default().solve(&chain, &BENT, &posture, &Pose::at(at));
         prop_assert_eq!(chain.clamp(&solution.joints), solution.joints);
         prop_assert!(solution.off.is_finite());
     }

@@ -13,7 +13,7 @@ pub(crate) fn body() -> Limits {
     let arm = |y: f64| ArmLimits {
         chain: arm(y),
         workspace: Workspace { low: [0.1, y - 0.4, 0.35], high: [0.65, y + 0.4, 1.0] },
-        rest: BENT,
+        posture: Posture { rest: BENT, pull: [0.02; ARM_JOINTS] },
     };
     Limits { arms: [arm(0.2), arm(-0.2)], gripper_speed: 4.0 }
 }
@@ -147,6 +147,24 @@ fn a_sensible_action_is_followed_to_where_it_points() {
 }
 
 #[test]
+fn a_second_limiter_passes_on_what_the_first_one_says() {
+    let (mut first, mut second) = (limiter(), limiter());
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for tick in 0..600 {
+        let action = say(&mut rng, 3, tick);
+        let (said, _) = first.step(Some(&action), Pace::Follow(1.0));
+        let received = Targets::from_floats(&said.to_floats()).expect("finite");
+        let (passed_on, _) = second.step_joints(Some(&received), Pace::Follow(1.0));
+        for (arm, joints) in said.joints.iter().enumerate() {
+            for (idx, joint) in joints.iter().enumerate() {
+                let off = (joint - passed_on.joints[arm][idx]).abs();
+                assert!(off < 3e-4, "joint {idx} of arm {arm} is {off} rad off at tick {tick}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_action_that_is_no_number_is_refused_and_the_last_good_one_followed() {
     let mut limiter = limiter();
     let mut to = [BENT; 2];
@@ -224,7 +242,7 @@ fn limits_that_leave_nothing_are_refused_by_name() {
         assert!(error.contains(part), "{error}");
     };
     check(|limits| limits.arms[0].workspace.high[2] = 0.0, "`left`: nothing is in the workspace");
-    check(|limits| limits.arms[1].rest[0] = 9.0, "`right`: the rest posture");
+    check(|limits| limits.arms[1].posture.rest[0] = 9.0, "`right`: the rest posture");
     check(|limits| limits.arms[1].workspace.low[0] = 0.63, "at rest the wrist is");
     check(|limits| limits.gripper_speed = f64::NAN, "NaN is no speed");
     assert!(Limiter::new(&body(), 0).is_err());

@@ -9,16 +9,21 @@ use crate::error::{Error, Result};
 use crate::fast::{Background, FastConfig, Policy, measure_work};
 use crate::record::Time;
 use crate::schedule::ScheduleConfig;
-use crate::study::{LiveS1, LiveS2, limits};
+use crate::shared::Carrier;
+use crate::study::{LiveS1, LiveS2};
+use crate::world::limits;
 
 /// Plays a part until all is to end. This process must have been started by [`super::deploy`].
 ///
 /// # Errors
 /// When plan, policy and wires do not fit, or the file system refuses records.
 pub fn part(role: Role, plan: &Plan) -> Result<()> {
-    let wires = Wires::inherited()?.ok_or_else(|| {
+    let mut wires = Wires::inherited()?.ok_or_else(|| {
         Error::config("a process of a robot", "`tetrad robot run` starts it, and nobody else")
     })?;
+    if let Some(name) = &plan.iceoryx2 {
+        wires = wires.over(Carrier::open(name)?);
+    }
     match role {
         Role::World => world(plan, wires),
         Role::S1(robot) => s1(plan, &wires, robot),

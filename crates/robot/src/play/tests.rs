@@ -25,6 +25,7 @@ fn plan(folder: &Path, task: Task) -> Plan {
         seed: 3,
         variation: Variation::HELD_OUT,
         folder: folder.to_owned(),
+        iceoryx2: None,
     };
     plan.write().expect("written");
     plan
@@ -58,6 +59,22 @@ fn what_is_played_is_on_record_and_on_pages() {
         page.matches("class=\"player\"").count() == 2 && page.contains("data:image/png;base64,")
     );
     assert!(page.contains("Age of the latent, ms") && page.len() < 5_000_000);
+}
+
+/// Demonstrations, evaluations and deployments have to move alike: a policy that is used to one way of
+/// following its actions fails with another.
+#[test]
+fn the_shipped_policy_does_in_the_loops_what_it_does_in_evaluations() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut plan = plan(folder.path(), Task::OpenDrawer);
+    (plan.policy, plan.seed) = (None, 1_000_000);
+    plan.write().expect("written");
+    let stop = AtomicBool::new(false);
+    let played = simulate(&plan, 900, &stop, &mut |_| ()).expect("played");
+    assert_eq!(
+        played.attempts.first().and_then(|attempt| attempt.end).map(|end| end.success),
+        Some(true)
+    );
 }
 
 #[test]

@@ -6,8 +6,8 @@ use crate::fast::TickRecord;
 use crate::interface::{ACTION, ARMS, TICK_NS, WRIST};
 use crate::limits::Limits;
 use crate::record::Row;
-use crate::study::limits;
 use crate::watchdog::WatchdogConfig;
+use crate::world::limits;
 
 /// Points that a line has at most: more are not seen.
 const MOST_POINTS: usize = 700;

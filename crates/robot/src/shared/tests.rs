@@ -357,3 +357,34 @@ fn between_threads_at_full_speed_nothing_is_damaged_and_nothing_goes_back() {
     assert!(thread.join().expect("the writer") >= last);
     assert_eq!(reader.n_damaged(), 0);
 }
+
+#[cfg(feature = "iceoryx2")]
+#[test]
+fn over_iceoryx2_the_newest_value_comes_whole_and_a_successor_goes_on() {
+    let name = format!("tetrad-test-{}", std::process::id());
+    let carrier = Carrier::open(&name).expect("iceoryx2");
+    let exchange = Exchange::create(Layout { n_floats: 5, n_bytes: 11 }).expect("memory");
+    let writer = || exchange.writer().over(&carrier, "0/latent").expect("a writer");
+    let mut reader = exchange.reader().over(&carrier, "0/latent").expect("a reader");
+    let mut onlooker = exchange.reader().over(&carrier, "0/latent").expect("another");
+    assert_eq!(reader.take(), Taken::Empty);
+    let mut first = writer();
+    for number in 1..=3_u8 {
+        first.publish(stamp(u64::from(number)), &[f32::from(number); 5], &[number; 11]);
+    }
+    assert_eq!(reader.take(), Taken::New);
+    let seen = (reader.header().expect("a header").sequence, reader.floats(), reader.bytes());
+    assert_eq!(seen, (3, &[3.0; 5][..], &[3; 11][..]));
+    assert_eq!(reader.take(), Taken::Same);
+    drop(first);
+    let mut second = writer();
+    assert_eq!(second.last().expect("a value").floats, [3.0; 5]);
+    second.publish(stamp(4), &[4.0], &[]);
+    for reader in [&mut reader, &mut onlooker] {
+        assert_eq!(reader.take(), Taken::New);
+        let header = reader.header().expect("a header");
+        assert_eq!((header.sequence, header.incarnation), (4, 2));
+        assert_eq!((reader.floats(), reader.bytes()), (&[4.0][..], &[][..]));
+    }
+    assert!(Carrier::open("").is_err());
+}

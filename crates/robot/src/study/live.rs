@@ -7,46 +7,14 @@ use crate::deploy::{self, Thinker, View};
 use crate::error::{Error, Result, expect_length};
 use crate::fast::{self, Published};
 use crate::interface::{ACTION, Camera, STATE, TICKS_PER_SECOND};
-use crate::kinematics::{Chain, Joint, Pose};
 use crate::language;
-use crate::limits::{ArmLimits, Limits, Targets, Workspace};
+use crate::limits::{Limits, Targets};
 use crate::model::{Instruction, Mind, Policy, S1, S2};
 use crate::tasks::{Judge, Setup};
 use crate::watchdog::Rung;
-use crate::world::arm::{Arm, OPENING_VELOCITY};
-use crate::world::body::{cameras, home_angles};
-use crate::world::{Joints, Pose3, World, picture_buffers};
-
-/// Where a wrist may be: over the table and its kitchen, not in them.
-const WORKSPACE: Workspace = Workspace { low: [-0.1, -0.75, -0.02], high: [0.85, 0.75, 0.75] };
-
-fn pose(from: &Pose3) -> Pose {
-    let matrix = rapier3d::glamx::Mat3::from_quat(from.rotation);
-    let columns = [matrix.x_axis, matrix.y_axis].map(|axis| axis.to_array().map(f64::from));
-    let position = from.translation.to_array().map(f64::from);
-    Pose::from_columns(position, columns[0], columns[1]).unwrap_or(Pose::at(position))
-}
-
-/// The limits of the body in the simulated world.
-#[must_use]
-pub fn limits() -> Limits {
-    let arm = |side: f32| {
-        let arm = Arm::new(side);
-        let joints = arm.joints.map(|joint| Joint {
-            origin: Pose::at(joint.origin.to_array().map(f64::from)),
-            axis: joint.axis.to_array().map(f64::from),
-            range: joint.range.map(f64::from),
-            velocity: f64::from(joint.velocity),
-            acceleration: f64::from(joint.acceleration),
-        });
-        ArmLimits {
-            chain: Chain { base: pose(&arm.mount), joints, tool: pose(&arm.tool) },
-            workspace: WORKSPACE,
-            rest: home_angles(side).map(f64::from),
-        }
-    };
-    Limits { arms: [arm(1.0), arm(-1.0)], gripper_speed: f64::from(OPENING_VELOCITY) }
-}
+use crate::world::body::cameras;
+use crate::world::driver::limits;
+use crate::world::{Joints, World, picture_buffers};
 
 /// Scenes one after another, each until its task is done or its time is over.
 pub struct LiveWorld {

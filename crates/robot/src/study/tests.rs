@@ -1,10 +1,11 @@
 //! Demonstrations, rehearsals, and the networks in the runtime's loops.
 
-use super::{Demonstrations, LiveS1, LiveS2, LiveWorld, Rehearsal, Score, limits, rehearse};
+use super::{Demonstrations, LiveS1, LiveS2, LiveWorld, Rehearsal, Score, rehearse};
 use crate::collect::{CollectConfig, collect};
 use crate::model::{Normalisation, Policy, PolicyConfig};
 use crate::tasks::{Setup, Task, Variation};
 use crate::train::{Episodes, measure};
+use crate::world::limits;
 
 fn demonstrations(folder: &std::path::Path) -> Demonstrations {
     let config = CollectConfig {

@@ -1,72 +1,89 @@
-//! From wrist targets to joint targets: inverse kinematics, then the limits of the drives.
+//! From wrist targets to joint targets: by the limits that a deployment keeps, so that what is shown,
+//! trained and evaluated moves as what runs.
+
+use crate::error::{Error, Result};
+use crate::interface::{ACTION, ARM_JOINTS, TICK_NS};
+use crate::kinematics::{Chain, Joint, Pose, Posture};
+use crate::limits::{ArmLimits, Limiter, Limits, Pace, Targets, Workspace};
 
 use super::arm::{Arm, OPENING_VELOCITY};
-use super::physics::STEP_SECS;
-use super::{Joints, wrist};
-use crate::error::{Error, Result};
-use crate::interface::{ACTION, ARMS, WRIST};
+use super::body::home_angles;
+use super::{Joints, Pose3};
 
-/// Steps of inverse kinematics a tick: targets move little from one tick to the next.
-const STEPS: usize = 3;
+/// Both rolls are drawn to zero: elbow and wrist stay in the plane of the reach.
+const PULL: [f64; ARM_JOINTS] = [0.0, 0.0, 0.3, 0.0, 0.3, 0.0, 0.0];
+
+/// Where a wrist may be: over the table and its kitchen, not in them.
+const WORKSPACE: Workspace = Workspace { low: [-0.1, -0.75, -0.02], high: [0.85, 0.75, 0.75] };
+
+fn pose(from: &Pose3) -> Pose {
+    let matrix = rapier3d::glamx::Mat3::from_quat(from.rotation);
+    let columns = [matrix.x_axis, matrix.y_axis].map(|axis| axis.to_array().map(f64::from));
+    let position = from.translation.to_array().map(f64::from);
+    Pose::from_columns(position, columns[0], columns[1]).unwrap_or(Pose::at(position))
+}
+
+/// The limits of the body in the simulated world.
+#[must_use]
+pub fn limits() -> Limits {
+    let arm = |side: f32| {
+        let arm = Arm::new(side);
+        let joints = arm.joints.map(|joint| Joint {
+            origin: Pose::at(joint.origin.to_array().map(f64::from)),
+            axis: joint.axis.to_array().map(f64::from),
+            range: joint.range.map(f64::from),
+            velocity: f64::from(joint.velocity),
+            acceleration: f64::from(joint.acceleration),
+        });
+        ArmLimits {
+            chain: Chain { base: pose(&arm.mount), joints, tool: pose(&arm.tool) },
+            workspace: WORKSPACE,
+            posture: Posture { rest: home_angles(side).map(f64::from), pull: PULL },
+        }
+    };
+    Limits { arms: [arm(1.0), arm(-1.0)], gripper_speed: f64::from(OPENING_VELOCITY) }
+}
 
 /// Turns the actions of one robot into joint targets that its drives can follow.
 #[derive(Debug, Clone)]
 pub struct Driver {
-    arms: [Arm; ARMS],
-    targets: Joints,
-    speeds: [[f32; crate::interface::ARM_JOINTS]; ARMS],
-    /// Where inverse kinematics left off; ahead of the targets while these are limited.
-    wanted: [[f32; crate::interface::ARM_JOINTS]; ARMS],
+    limiter: Limiter,
 }
 
 impl Driver {
     /// For a robot at rest whose joints are `joints`.
+    ///
+    /// # Panics
+    /// Never: the body's limits are some.
     #[must_use]
     pub fn new(joints: Joints) -> Self {
-        Self {
-            arms: [Arm::new(1.0), Arm::new(-1.0)],
-            wanted: joints.angles,
-            targets: joints,
-            speeds: Default::default(),
-        }
+        let mut limiter = Limiter::new(&limits(), TICK_NS).expect("the body's own limits");
+        limiter.begin_at(&Targets {
+            joints: joints.angles.map(|arm| arm.map(f64::from)),
+            grippers: joints.openings.map(f64::from),
+            completion: 0.0,
+        });
+        Self { limiter }
     }
 
-    /// The joint targets of the next tick on the way to an action's wrists (robot's frame). Speeds and
-    /// accelerations stay within the arm's limits.
+    /// The joint targets of the next tick on the way to an action's wrists (robot's frame).
     ///
     /// # Errors
     ///
     /// [`Error::Shape`] where the action has another length, [`Error::Action`] where it is not finite or
     /// its rotation has no direction; the targets then stay as they were.
     pub fn targets(&mut self, action: &[f32]) -> Result<Joints> {
-        if action.len() != ACTION {
-            let what = "an action".to_owned();
-            return Err(Error::Shape { what, got: action.len(), expected: ACTION });
+        let Ok(action) = <&[f32; ACTION]>::try_from(action) else {
+            let (what, got) = ("an action".to_owned(), action.len());
+            return Err(Error::Shape { what, got, expected: ACTION });
+        };
+        if !Limiter::can_use(action) {
+            return Err(Error::Action);
         }
-        let mut goals = Vec::with_capacity(ARMS);
-        for values in action.chunks_exact(WRIST).take(ARMS) {
-            let values = values.try_into().unwrap_or(&[f32::NAN; WRIST]);
-            goals.push(wrist::decode(values).ok_or(Error::Action)?);
-        }
-        for (side, (goal, opening)) in goals.iter().enumerate() {
-            let arm = &self.arms[side];
-            self.wanted[side] = arm.solve(goal, &self.wanted[side], STEPS);
-            for (idx, joint) in arm.joints.iter().enumerate() {
-                let target = &mut self.targets.angles[side][idx];
-                let speed = &mut self.speeds[side][idx];
-                let error = self.wanted[side][idx] - *target;
-                // Never faster than it can still brake from.
-                let braking = (2.0 * joint.acceleration * error.abs()).sqrt();
-                let most = (error.abs() / STEP_SECS).min(braking).min(joint.velocity);
-                let change = joint.acceleration * STEP_SECS;
-                *speed = (most * error.signum()).clamp(*speed - change, *speed + change);
-                *target = (*target + *speed * STEP_SECS).clamp(joint.range[0], joint.range[1]);
-            }
-            let most = OPENING_VELOCITY * STEP_SECS;
-            let before = self.targets.openings[side];
-            self.targets.openings[side] =
-                opening.clamp(0.0, 1.0).clamp(before - most, before + most);
-        }
-        Ok(self.targets)
+        let (targets, _) = self.limiter.step(Some(action), Pace::Follow(1.0));
+        Ok(Joints {
+            angles: targets.joints.map(|arm| arm.map(|angle| angle as f32)),
+            openings: targets.grippers.map(|opening| opening as f32),
+        })
     }
 }

@@ -81,7 +81,7 @@ fn s1(robot: usize, wires: &Wires) {
 
 /// Publishes latents of one value in all places, as fast as it can, until it is killed.
 fn write_without_pause(wires: &Wires) {
-    let mut latent = wires.s2().remove(0).latent;
+    let mut latent = wires.s2().expect("links").remove(0).latent;
     let mut pulse = wires.pulse(Role::S2).expect("a pulse");
     let ended = AtomicBool::new(false);
     let mut count = 0.0;

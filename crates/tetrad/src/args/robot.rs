@@ -151,6 +151,9 @@ pub(crate) struct Run {
     /// write them to this file (`.rrd`).
     #[arg(long, value_name = "URL|FILE")]
     pub(crate) rerun: Option<String>,
+    /// States, pictures, latents and actions go over iceoryx2, as services below this name.
+    #[arg(long, value_name = "NAME", conflicts_with = "simulated_time")]
+    pub(crate) iceoryx2: Option<String>,
     /// Open the report in a browser afterwards.
     #[arg(long)]
     pub(crate) open: bool,

@@ -12,6 +12,7 @@ use robot::play::{
     Keep, Measured, Plan, Played, Spread, Told, deploy, part as play_part, simulate,
 };
 use robot::record::Time;
+use robot::shared::Carrier;
 use runs::Store;
 use serde::Serialize;
 
@@ -43,6 +44,8 @@ struct Settings<'a> {
     seed: u64,
     seconds: u32,
     simulated_time: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iceoryx2: &'a Option<String>,
 }
 
 /// One thing that happened to a process.
@@ -92,10 +95,12 @@ pub(crate) fn play(
         seed: flags.seed,
         variation: variation(flags.scenes),
         folder: PathBuf::new(),
+        iceoryx2: flags.iceoryx2.clone(),
     };
     // Before there is a run: what cannot be played leaves none behind.
     let n_robots = plan.n_robots()?;
     plan.policy()?;
+    plan.iceoryx2.as_deref().map(Carrier::open).transpose()?;
     let viewer = flags.rerun.as_deref().map(robot_rerun::open).transpose()?;
     let digest = plan.policy.as_ref().map(std::fs::read).transpose()?;
     let settings = Settings {
@@ -106,6 +111,7 @@ pub(crate) fn play(
         seed: flags.seed,
         seconds: flags.seconds,
         simulated_time: flags.simulated_time,
+        iceoryx2: &plan.iceoryx2,
     };
     let mut run = store.create("robot", "run", &settings, flags.seed)?;
     plan.folder = run.path().to_owned();

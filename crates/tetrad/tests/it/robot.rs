@@ -42,6 +42,14 @@ fn assert_pages(folder: &Path, run: &str, n_attempts: usize) {
     // Only with its feature.
     let shown = tetrad(folder, &["robot", "replay", run, "--rerun", "seen.rrd"]);
     assert_eq!(shown.code, if cfg!(feature = "rerun") { 0 } else { 3 }, "{shown:?}");
+    let args = ["robot", "run", "--seconds", "1", "--iceoryx2", "tetrad-test"];
+    let carried = tetrad(folder, &args);
+    if cfg!(feature = "iceoryx2") {
+        assert!([0, 1].contains(&carried.code), "{carried:?}");
+    } else {
+        assert_eq!(carried.code, 3, "{carried:?}");
+        assert!(carried.stderr.contains("--features iceoryx2"), "{carried:?}");
+    }
 }
 
 #[test]

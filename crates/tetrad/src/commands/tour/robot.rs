@@ -91,6 +91,7 @@ fn real(store: &Store, seed: u64, output: &Output) -> anyhow::Result<Real> {
         scenes: Scenes::HeldOut,
         simulated_time: false,
         rerun: None,
+        iceoryx2: None,
         open: false,
     };
     let answer = robot_run::play(&flags, store, &AtomicBool::new(false), output)?;
