@@ -83,6 +83,7 @@ fn helix(tokens: usize, chunk: usize) -> PolicyConfig {
     let mut config = PolicyConfig::shipped("helix").expect("shipped");
     let side = tokens.isqrt() * 32;
     config.cameras.truncate(1);
+    config.s1.cameras = vec![0];
     (config.cameras[0].width, config.cameras[0].height) = (side, side);
     config.s1.chunk = chunk;
     config.check().expect("a configuration");

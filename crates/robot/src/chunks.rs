@@ -122,6 +122,14 @@ impl Chunks {
         self.ring.iter_mut().for_each(|chunk| chunk.n_ticks = 0);
     }
 
+    /// Forgets all chunks but the newest: those before are about a motion that did not come to pass.
+    pub fn keep_newest(&mut self) {
+        let n = self.ring.len();
+        let newest = (self.next + n - 1) % n;
+        let others = self.ring.iter_mut().enumerate().filter(|(idx, _)| *idx != newest);
+        others.for_each(|(_, chunk)| chunk.n_ticks = 0);
+    }
+
     /// Takes a chunk whose first action is for tick `start`, at tick `now`: later, when a policy thinks for
     /// longer than a tick. What is over by then is not played.
     ///
@@ -219,6 +227,18 @@ mod tests {
 
     fn chunks(length: usize, blend: Blend, speed: f32) -> Chunks {
         Chunks::new(ChunkConfig { length, blend, speed }).expect("a configuration")
+    }
+
+    #[test]
+    fn what_was_said_before_the_newest_can_be_forgotten() {
+        let mut chunks = chunks(4, Blend::Ensemble(0.0), 1.0);
+        chunks.push(0, 0, &ramp(4, 0.0));
+        chunks.push(1, 1, &ramp(4, 5.0));
+        assert_eq!(chunks.at(1), Some(all(3.0)));
+        chunks.keep_newest();
+        assert_eq!((chunks.at(0), chunks.at(1)), (None, Some(all(5.0))));
+        chunks.push(2, 2, &ramp(4, 8.0));
+        assert_eq!(chunks.at(2), Some(all(7.0)));
     }
 
     fn all(value: f32) -> Action {

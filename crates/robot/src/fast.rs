@@ -282,6 +282,10 @@ impl<P: Policy, C: Clock> Fast<P, C> {
             self.events.put(event.to_words());
         }
         let pace = self.watchdog.share().map_or(Pace::Stand, Pace::Follow);
+        if pace != Pace::Follow(1.0) {
+            // A body that stands, or is slowed, is not where earlier chunks took it to be by now.
+            self.chunks.keep_newest();
+        }
         if self.begun.is_some() {
             let (targets, verdict) = self.limiter.step(action.as_ref(), pace);
             self.summary.n_refused += u64::from(verdict == Verdict::Refused);
@@ -317,6 +321,11 @@ impl<P: Policy, C: Clock> Fast<P, C> {
             } else if self.limiter.begin(state) {
                 if self.begun.is_some() {
                     self.fresh_from = header.stamp.observed_at;
+                }
+                // A world or an S1 that was replaced within an episode is a failure to recover from.
+                let is_first = self.links.action.incarnation() == 1;
+                if self.begun.map_or(is_first, |(_, episode)| episode != who.1) {
+                    self.watchdog.begin();
                 }
                 // Another world, or another episode: from where the body is now, at rest.
                 self.state = *state;

@@ -7,8 +7,9 @@
 //! | stop | brakes under the limits and stands; what the policy says is not followed |
 //!
 //! Causes climb on their own, each with its own limits; the highest rung counts. The way down is a rung
-//! at a time, each after a while without cause, so that a robot that stopped sets out slowly. Every step
-//! is an [`Event`], which leaves the fast loop through a ring.
+//! at a time, each after a while without cause, so that a robot that stopped sets out slowly; only where an
+//! episode begins, with nothing to recover from, it sets out as it was shown. Every step is an [`Event`],
+//! which leaves the fast loop through a ring.
 
 use std::fmt;
 
@@ -206,6 +207,8 @@ pub struct Watchdog {
     n_calm: u32,
     n_missed: u64,
     n_unusable: u64,
+    /// Whether an episode has begun, and the robot has not set out in it yet.
+    begins: bool,
 }
 
 impl Watchdog {
@@ -226,7 +229,12 @@ impl Watchdog {
             return Err(Error::config("the watchdog", reason));
         }
         let (rung, cause) = (Rung::Stop, Cause::World);
-        Ok(Watchdog { config, rung, cause, n_calm: 0, n_missed: 0, n_unusable: 0 })
+        Ok(Watchdog { config, rung, cause, n_calm: 0, n_missed: 0, n_unusable: 0, begins: false })
+    }
+
+    /// An episode begins: from a stop the robot goes to its run at once, after a while without cause.
+    pub fn begin(&mut self) {
+        self.begins = true;
     }
 
     /// The rung now.
@@ -280,12 +288,14 @@ impl Watchdog {
                 self.n_calm = 0;
                 // One rung, also where more would be allowed.
                 self.rung = match from {
+                    Rung::Stop if self.begins => Rung::Run,
                     Rung::Stop => Rung::Slow,
                     Rung::Slow => Rung::Hold,
                     Rung::Hold | Rung::Run => Rung::Run,
                 };
             }
         }
+        self.begins &= self.rung != Rung::Run;
         let event = Event { tick, at, cause: self.cause, from, to: self.rung };
         (event.from != event.to).then_some(event)
     }
@@ -317,6 +327,16 @@ mod tests {
         let begin = steps(&mut watchdog, 200, |_| GOOD);
         assert_eq!(begin, ["39 world: stop>slow", "79 world: slow>hold", "119 world: hold>run"]);
         watchdog
+    }
+
+    #[test]
+    fn where_an_episode_begins_it_goes_from_stop_to_run_once() {
+        let mut watchdog = Watchdog::new(WatchdogConfig::DEFAULT).expect("a configuration");
+        watchdog.begin();
+        assert_eq!(steps(&mut watchdog, 60, |_| GOOD), ["39 world: stop>run"]);
+        let lost = |tick| if tick < 1 { Facts { latent_age: None, ..GOOD } } else { GOOD };
+        let recovered = steps(&mut watchdog, 60, lost);
+        assert_eq!(recovered, ["0 latent: run>stop", "40 latent: stop>slow"]);
     }
 
     #[test]

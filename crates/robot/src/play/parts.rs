@@ -53,7 +53,12 @@ fn s1(plan: &Plan, wires: &Wires, robot: usize) -> Result<()> {
     let mut s1 = LiveS1::new(&policy, plan.keep.into(), checkpoint);
     let shape = wires.shape();
     let (width, bytes, length) = (shape.latent_width, shape.frame_bytes, config.chunks.length);
-    let work = measure_work(&mut s1, N_TRIALS, width, bytes, length);
+    let mut work = measure_work(&mut s1, N_TRIALS, width, bytes, length);
+    // What S1 sees is a tick younger for each slice that is not waited for.
+    if work.quantile(0.99).is_some_and(|nanos| nanos > config.period_nanos / 2) {
+        s1.go_in_slices();
+        work = measure_work(&mut s1, N_TRIALS, width, bytes, length);
+    }
     let budget = ScheduleConfig::best(config.period_nanos).budget_nanos;
     if work.quantile(0.99).is_some_and(|nanos| nanos > budget) {
         let beside = Background::start(s1, width, bytes, length)?;

@@ -157,8 +157,8 @@ pub fn expect_body(policy: &Policy) -> Result<()> {
     Err(Error::config("a robot", reason))
 }
 
-/// S1 in the fast loop. A frame is taken in in a slice a tick, so that no tick is longer than others by
-/// all of it; before the first one is in, and where a value is no number, it gives actions that are not
+/// S1 in the fast loop. A frame is taken in at once, or, for what takes too long, in a slice a tick, so
+/// that no tick is longer than others by all of it; before the first one is in, and where a value is no number, it gives actions that are not
 /// numbers either, which the limits refuse.
 #[derive(Debug)]
 pub struct LiveS1 {
@@ -171,6 +171,7 @@ pub struct LiveS1 {
     has_latent: bool,
     is_looking: bool,
     has_seen: bool,
+    in_slices: bool,
 }
 
 impl LiveS1 {
@@ -187,7 +188,13 @@ impl LiveS1 {
             has_latent: false,
             is_looking: false,
             has_seen: false,
+            in_slices: false,
         }
+    }
+
+    /// Takes in a slice of a frame a tick from now on.
+    pub fn go_in_slices(&mut self) {
+        self.in_slices = true;
     }
 
     /// Most cameras of a policy: more fit no frame of ours.
@@ -217,8 +224,12 @@ impl fast::Policy for LiveS1 {
             self.latent.copy_from_slice(latent);
             self.has_latent = true;
         }
-        if self.is_looking && self.s1.advance() {
-            (self.is_looking, self.has_seen) = (false, true);
+        while self.is_looking {
+            if self.s1.advance() {
+                (self.is_looking, self.has_seen) = (false, true);
+            } else if self.in_slices {
+                break;
+            }
         }
         let acted = self.has_seen && self.s1.act(state, &self.latent, &mut self.actions).is_ok();
         let n = self.actions.len() / ACTION;
