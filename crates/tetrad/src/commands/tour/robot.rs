@@ -147,6 +147,7 @@ impl Part {
                 played.seconds, measured.missed
             );
         }
+        text += &format!("{} attempts done by the clock\n", played.success);
         text += &format!("{} attempts done in simulated time\n", self.success);
         text + &self
             .pages
