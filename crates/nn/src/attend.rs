@@ -7,8 +7,8 @@
 
 use crate::blocked::{BLOCK, Blocked, Row};
 use crate::cpu::Cpu;
-use crate::products::tiles_f32 as tiles;
-use crate::simd::{self, Kernel, Lanes};
+use crate::products::{tiles_f32 as tiles, tiles_f32_anew as tiles_anew};
+use crate::simd::{self, Kernel, LANES, Lanes};
 use crate::train::outer;
 
 /// Heads of `size` channels, a multiple of [`BLOCK`].
@@ -67,26 +67,26 @@ impl Attended {
     /// Holds those of `n_samples` samples. Memory is kept.
     pub fn hold(
         &mut self,
+        cpu: Cpu,
         heads: Heads,
         n_samples: usize,
         keys: Channels<'_>,
         values: Channels<'_>,
     ) {
         (self.n_samples, self.n_keys) = (n_samples, keys.all.n_tokens() / n_samples);
-        let n = self.size(heads) * heads.n * n_samples;
-        self.rows.clear();
-        self.rows.resize(n, Row::ZERO);
-        let (n_blocks, padded) = (heads.n_blocks(), self.padded());
-        for unit in 0..n_samples * heads.n {
+        let size = self.size(heads);
+        self.rows.resize(size * heads.n * n_samples, Row::ZERO);
+        let (n_blocks, padded, n_keys) = (heads.n_blocks(), self.padded(), self.n_keys);
+        for (unit, rows) in self.rows.chunks_exact_mut(size).enumerate() {
             let (sample, head) = (unit / heads.n, unit % heads.n);
-            let size = self.size(heads);
-            let (to_keys, to_values) =
-                self.rows[unit * size..][..size].split_at_mut(padded / BLOCK * heads.size);
+            let (to_keys, to_values) = rows.split_at_mut(padded / BLOCK * heads.size);
             for block in 0..n_blocks {
                 let from = keys.block(head * n_blocks + block, sample, n_samples);
-                transpose(from, block, heads.size, to_keys);
+                simd::run(cpu, Transpose { from, block, size: heads.size, to: to_keys });
                 let from = values.block(head * n_blocks + block, sample, n_samples);
-                to_values[block * padded..][..self.n_keys].copy_from_slice(from);
+                let (kept, beyond) = to_values[block * padded..][..padded].split_at_mut(n_keys);
+                kept.copy_from_slice(from);
+                beyond.fill(Row::ZERO);
             }
         }
     }
@@ -107,13 +107,35 @@ impl Attended {
     }
 }
 
-/// Writes a block of channels of tokens to panels: by 32 tokens, `[size]` rows of them.
-fn transpose(from: &[Row], block: usize, size: usize, to: &mut [Row]) {
-    for (from, to) in from.chunks(BLOCK).zip(to.chunks_exact_mut(size)) {
-        let to = &mut to[block * BLOCK..][..BLOCK];
-        for (token, from) in from.iter().enumerate() {
-            for (to, value) in to.iter_mut().zip(from.0) {
-                to.0[token] = value;
+/// Writes a block of channels of tokens to panels: by 32 tokens, `[size]` rows of them; 0 for tokens that
+/// there are not.
+struct Transpose<'a> {
+    from: &'a [Row],
+    block: usize,
+    size: usize,
+    to: &'a mut [Row],
+}
+
+impl Kernel for Transpose<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let Transpose { from, block, size, to } = self;
+        for (from, to) in from.chunks(BLOCK).zip(to.chunks_exact_mut(size)) {
+            let to = &mut to[block * BLOCK..][..BLOCK];
+            for tokens in 0..2 {
+                for channels in 0..2 {
+                    let row = |token: usize| {
+                        let row = from.get(tokens * LANES + token).unwrap_or(&Row::ZERO);
+                        V::load(row.halves()[channels])
+                    };
+                    let columns = V::transpose(std::array::from_fn(row));
+                    for (to, column) in to[channels * LANES..].iter_mut().zip(columns) {
+                        let [low, high] = to.halves_mut();
+                        column.store(if tokens == 0 { low } else { high });
+                    }
+                }
             }
         }
     }
@@ -132,9 +154,7 @@ pub(crate) fn forward(
     let n = attended.n_samples;
     let each = queries.all.n_tokens() / n;
     let size = attended.padded() / BLOCK * each;
-    weights.clear();
     weights.resize(n * heads.n * size, Row::ZERO);
-    out.rows_mut().fill(Row::ZERO);
     for (unit, weights) in weights.chunks_exact_mut(size).enumerate() {
         simd::run(cpu, Forward { heads, queries, attended, unit, weights, out: &mut *out });
     }
@@ -162,14 +182,14 @@ impl Kernel for Forward<'_> {
         let first = (queries.first / BLOCK + head * n_blocks) * n_all;
         let q = &queries.all.rows()[first..][..n_blocks * n_all];
         for (keys, scores) in keys.chunks_exact(heads.size).zip(weights.chunks_exact_mut(each)) {
-            tiles::<V>(q, keys, n_all, sample * each, scores);
+            tiles_anew::<V>(q, keys, n_all, sample * each, scores);
         }
         for query in 0..each {
             softmax::<V>(weights, each, query, attended.n_keys, heads.scale());
         }
         for (block, values) in values.chunks_exact(attended.padded()).enumerate() {
             let from = (head * n_blocks + block) * n_all + sample * each;
-            tiles::<V>(weights, values, each, 0, &mut out.rows_mut()[from..][..each]);
+            tiles_anew::<V>(weights, values, each, 0, &mut out.rows_mut()[from..][..each]);
         }
     }
 }
@@ -229,7 +249,7 @@ pub(crate) fn backward(
 ) {
     // Values take the place of keys: their transposes are what is needed.
     let mut attended = Attended::default();
-    attended.hold(heads, n_samples, values, keys);
+    attended.hold(cpu, heads, n_samples, values, keys);
     let size = weights.len() / (n_samples * heads.n);
     let mut rows = vec![Row::ZERO; size];
     let Gradients { queries: dq, keys: dk, values: dv } = into;

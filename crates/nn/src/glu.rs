@@ -3,7 +3,7 @@
 use crate::blocked::{Blocked, Row};
 use crate::cpu::Cpu;
 use crate::linear::Precision;
-use crate::products::{Input, Scratch, Weights};
+use crate::products::{Input, Scratch, Start, Weights};
 use crate::simd::{self, Kernel, Lanes};
 use crate::threads;
 
@@ -64,9 +64,8 @@ impl Glu {
         threads::by_units(out.rows_mut(), n_blocks, work, |first, rows| {
             let panels = first..first + rows.len() / n_tokens;
             let mut value = vec![Row::ZERO; rows.len()];
-            rows.fill(Row::ZERO);
-            self.gate.add_product(cpu, &input, panels.clone(), rows);
-            self.value.add_product(cpu, &input, panels, &mut value);
+            self.gate.product(cpu, &input, panels.clone(), Start::NOTHING, rows);
+            self.value.product(cpu, &input, panels, Start::NOTHING, &mut value);
             simd::run(cpu, Gate { rows, value: &value, activation: self.activation });
         });
     }

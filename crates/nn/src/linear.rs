@@ -1,8 +1,8 @@
 //! Products with fixed weights: `y[t, n] = bias[n] + Σ_k x[t, k] W[n, k]`.
 
-use crate::blocked::{BLOCK, Blocked, Row};
+use crate::blocked::{Blocked, Row};
 use crate::cpu::Cpu;
-use crate::products::{Input, Scratch, Weights};
+use crate::products::{Input, Rows, Scratch, Start, Weights};
 use crate::threads;
 
 /// How weights are kept.
@@ -27,13 +27,15 @@ impl Precision {
     }
 }
 
-/// What becomes of what the output held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
-    /// It is overwritten.
+/// What becomes of the product.
+#[derive(Debug, Clone, Copy)]
+pub enum Then<'a> {
+    /// The output is overwritten.
     Store,
-    /// The product is added: a residual connection.
+    /// It is added to what the output held: a residual connection.
     Add,
+    /// The output is the sum of the product and this, `[T, N]`: a residual connection, too.
+    Onto(&'a Blocked),
 }
 
 /// A weight matrix `[N, K]`, packed for the product, with or without a bias `[N]`.
@@ -75,7 +77,7 @@ impl Linear {
     ///
     /// # Panics
     /// If the shapes do not fit.
-    pub fn forward(&self, cpu: Cpu, x: &Blocked, out: &mut Blocked, then: Then) {
+    pub fn forward(&self, cpu: Cpu, x: &Blocked, out: &mut Blocked, then: Then<'_>) {
         self.forward_in(cpu, x, out, then, &mut Scratch::default());
     }
 
@@ -89,7 +91,7 @@ impl Linear {
         cpu: Cpu,
         x: &Blocked,
         out: &mut Blocked,
-        then: Then,
+        then: Then<'_>,
         scratch: &mut Scratch,
     ) {
         assert_eq!(x.n_channels(), self.n_inputs(), "inputs");
@@ -97,29 +99,19 @@ impl Linear {
         assert_eq!(x.n_tokens(), out.n_tokens(), "tokens");
         let n_tokens = x.n_tokens();
         let n_blocks = out.n_blocks();
-        let input = Input::new(cpu, x, self.weights.precision(), scratch);
-        threads::by_units(out.rows_mut(), n_blocks, n_tokens * self.n_inputs(), |first, rows| {
-            let panels = first..first + rows.len() / n_tokens;
-            for (panel, rows) in panels.clone().zip(rows.chunks_exact_mut(n_tokens)) {
-                self.begin(panel, rows, then);
-            }
-            self.weights.add_product(cpu, &input, panels, rows);
-        });
-    }
-
-    /// What the sums of one block start from.
-    fn begin(&self, panel: usize, rows: &mut [Row], then: Then) {
-        let bias = self.bias.as_ref().map_or(Row::ZERO, |bias| bias[panel]);
-        match (then, &self.bias) {
-            (Then::Store, _) => rows.fill(bias),
-            (Then::Add, None) => {}
-            (Then::Add, Some(_)) => {
-                for row in rows {
-                    for lane in 0..BLOCK {
-                        row.0[lane] += bias.0[lane];
-                    }
-                }
-            }
+        if let Then::Onto(other) = then {
+            assert_eq!((other.n_tokens(), other.n_channels()), (n_tokens, self.n_outputs()), "sum");
         }
+        let input = Input::new(cpu, x, self.weights.precision(), scratch);
+        threads::by_units(out.rows_mut(), n_blocks, n_tokens * self.n_inputs(), |first, out| {
+            let panels = first..first + out.len() / n_tokens;
+            let rows = match then {
+                Then::Store => Rows::None,
+                Then::Add => Rows::Own,
+                Then::Onto(other) => Rows::Other(&other.rows()[first * n_tokens..][..out.len()]),
+            };
+            let bias = self.bias.as_ref().map(|bias| &bias[panels.clone()]);
+            self.weights.product(cpu, &input, panels, Start { bias, rows }, out);
+        });
     }
 }

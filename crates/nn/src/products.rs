@@ -7,6 +7,7 @@ mod pages;
 
 pub(crate) use f32::{
     tile as tile_f32, tile_anew as tile_f32_anew, tile_over as tile_f32_over, tiles as tiles_f32,
+    tiles_anew as tiles_f32_anew,
 };
 
 use std::ops::Range;
@@ -44,6 +45,50 @@ pub struct Scratch {
     narrow: Vec<Narrow>,
     pub(crate) factors: Vec<f32>,
     pub(crate) attended: crate::attend::Attended,
+}
+
+/// What a product is added to.
+#[derive(Clone, Copy)]
+pub(crate) struct Start<'a> {
+    /// One row for each panel.
+    pub(crate) bias: Option<&'a [Row]>,
+    /// Rows besides.
+    pub(crate) rows: Rows<'a>,
+}
+
+/// Rows that a product is added to.
+#[derive(Clone, Copy)]
+pub(crate) enum Rows<'a> {
+    /// There are none.
+    None,
+    /// Those that lie where it is written.
+    Own,
+    /// Others, as many.
+    Other(&'a [Row]),
+}
+
+impl Start<'_> {
+    /// Nothing at all.
+    pub(crate) const NOTHING: Start<'static> = Start { bias: None, rows: Rows::None };
+
+    /// Writes it, for products that add to what they find.
+    fn write(self, n_tokens: usize, out: &mut [Row]) {
+        match self.rows {
+            Rows::None if self.bias.is_none() => return out.fill(Row::ZERO),
+            Rows::Other(rows) => out.copy_from_slice(rows),
+            Rows::None | Rows::Own => {}
+        }
+        for (rows, bias) in out.chunks_exact_mut(n_tokens).zip(self.bias.into_iter().flatten()) {
+            match self.rows {
+                Rows::None => rows.fill(*bias),
+                Rows::Own | Rows::Other(_) => {
+                    for row in rows {
+                        row.0.iter_mut().zip(bias.0).for_each(|(to, bias)| *to += bias);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// What is multiplied, in the precision of the weights.
@@ -157,12 +202,13 @@ impl Weights {
         self.n_outputs.div_ceil(BLOCK)
     }
 
-    /// Adds the products with some panels to `out`, `[panels][T]`.
-    pub(crate) fn add_product(
+    /// Writes the products with some panels, added to `start`, to `out`, `[panels][T]`.
+    pub(crate) fn product(
         &self,
         cpu: Cpu,
         input: &Input<'_>,
         panels: Range<usize>,
+        start: Start<'_>,
         out: &mut [Row],
     ) {
         fn some<'a, T>(all: &'a [T], n: usize, panels: &Range<usize>) -> &'a [T] {
@@ -170,6 +216,10 @@ impl Weights {
             &all[panels.start * size..panels.end * size]
         }
         let n = self.n_panels();
+        // Sums of bytes are whole numbers until the end, which is where these add what they start from.
+        if self.precision() != Precision::Int8 {
+            start.write(out.len() / panels.len(), out);
+        }
         match (&self.panels, input) {
             (Panels::F32(all), Input::F32(x)) => {
                 f32::add_product(cpu, x.rows(), some(all, n, &panels), panels.len(), out);
@@ -179,7 +229,7 @@ impl Weights {
             }
             (Panels::Int8 { panels: all, columns }, Input::Int8 { bytes, scales }) => {
                 let columns = &columns[panels.clone()];
-                int8::add_product(cpu, bytes, scales, some(all, n, &panels), columns, out);
+                int8::product(cpu, bytes, scales, some(all, n, &panels), columns, start, out);
             }
             _ => unreachable!("the input was made for these weights"),
         }

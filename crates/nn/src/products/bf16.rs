@@ -1,8 +1,10 @@
 //! Products in bfloat16 with sums in f32.
 
+use std::ops::Range;
+
 use half::bf16;
 
-use super::f32::{AHEAD_BYTES, FEW};
+use super::f32::{AHEAD_BYTES, MOST_TOKENS, Share};
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes, Pairs};
@@ -96,24 +98,53 @@ impl Kernel for Product<'_> {
         for (panel, out) in
             self.panels.chunks_exact(size).zip(self.out.chunks_exact_mut(self.n_tokens))
         {
-            let mut at = 0;
-            while at < self.n_tokens {
-                let left = self.n_tokens - at;
-                if V::ROWS >= 14 && left >= 14 {
-                    tile::<V, 14>(self.x, panel, self.n_tokens, at, out);
-                    at += 14;
-                } else if V::ROWS >= 4 && left >= 4 {
-                    tile::<V, 4>(self.x, panel, self.n_tokens, at, out);
-                    at += 4;
-                } else if left >= 2 {
-                    tile::<V, 2>(self.x, panel, self.n_tokens, at, out);
-                    at += 2;
+            if V::ROWS >= MOST_TOKENS {
+                let n_tiles = self.n_tokens.div_ceil(MOST_TOKENS);
+                for tile in 0..n_tiles {
+                    let (at, end) =
+                        (tile * self.n_tokens / n_tiles, (tile + 1) * self.n_tokens / n_tiles);
+                    wide::<V>(self.x, panel, self.n_tokens, at..end, Share { tile, n_tiles }, out);
+                }
+                continue;
+            }
+            for at in (0..self.n_tokens).step_by(2) {
+                if self.n_tokens - at >= 2 {
+                    tile::<V, 2>(self.x, panel, self.n_tokens, at, Share::ALL, out);
                 } else {
-                    tile::<V, 1>(self.x, panel, self.n_tokens, at, out);
-                    at += 1;
+                    tile::<V, 1>(self.x, panel, self.n_tokens, at, Share::ALL, out);
                 }
             }
         }
+    }
+}
+
+/// Tokens by 32 outputs, at most [`MOST_TOKENS`]: tiles are as equal as can be, since one of few tokens
+/// waits for its own sums.
+#[inline(always)]
+fn wide<V: Lanes>(
+    x: &[Narrow],
+    panel: &[Panel],
+    n_tokens: usize,
+    tokens: Range<usize>,
+    of: Share,
+    out: &mut [Row],
+) {
+    let at = tokens.start;
+    match tokens.len() {
+        1 => tile::<V, 1>(x, panel, n_tokens, at, of, out),
+        2 => tile::<V, 2>(x, panel, n_tokens, at, of, out),
+        3 => tile::<V, 3>(x, panel, n_tokens, at, of, out),
+        4 => tile::<V, 4>(x, panel, n_tokens, at, of, out),
+        5 => tile::<V, 5>(x, panel, n_tokens, at, of, out),
+        6 => tile::<V, 6>(x, panel, n_tokens, at, of, out),
+        7 => tile::<V, 7>(x, panel, n_tokens, at, of, out),
+        8 => tile::<V, 8>(x, panel, n_tokens, at, of, out),
+        9 => tile::<V, 9>(x, panel, n_tokens, at, of, out),
+        10 => tile::<V, 10>(x, panel, n_tokens, at, of, out),
+        11 => tile::<V, 11>(x, panel, n_tokens, at, of, out),
+        12 => tile::<V, 12>(x, panel, n_tokens, at, of, out),
+        13 => tile::<V, 13>(x, panel, n_tokens, at, of, out),
+        _ => tile::<V, MOST_TOKENS>(x, panel, n_tokens, at, of, out),
     }
 }
 
@@ -124,6 +155,7 @@ fn tile<V: Lanes, const N: usize>(
     panel: &[Panel],
     n_tokens: usize,
     at: usize,
+    of: Share,
     out: &mut [Row],
 ) {
     let out: &mut [Row; N] = (&mut out[at..at + N]).try_into().expect("N rows");
@@ -132,11 +164,15 @@ fn tile<V: Lanes, const N: usize>(
         let [low, high] = out[row].halves();
         sums[row] = [V::load(low), V::load(high)];
     }
+    let asks = of.n_tiles == 1;
     for (x, weights) in x.chunks_exact(n_tokens).zip(panel.chunks_exact(PAIRS)) {
         let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
         let weights: &[Panel; PAIRS] = weights.try_into().expect("a block");
+        if !asks {
+            of.ask::<V, Panel, PAIRS>(weights, size_of_val(panel));
+        }
         for (input, weights) in weights.iter().enumerate() {
-            if N <= FEW {
+            if asks {
                 V::prefetch(weights, AHEAD_BYTES);
                 V::prefetch(weights, AHEAD_BYTES + 64);
             }

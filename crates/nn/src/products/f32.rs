@@ -9,10 +9,10 @@ const INPUT_BLOCKS: usize = 8;
 
 /// With so few tokens a product waits for its weights, and asks for them earlier than the processor
 /// would by itself.
-pub(super) const FEW: usize = 2;
+const FEW: usize = 2;
 
 /// Tokens that are taken at once, where there are registers for them.
-const MOST_TOKENS: usize = 14;
+pub(super) const MOST_TOKENS: usize = 14;
 
 /// Activations of so many bytes stay in the second-level cache beside a panel of weights.
 const NEAR_BYTES: usize = 1 << 20;
@@ -136,30 +136,64 @@ pub(crate) fn tiles<V: Lanes>(
     from: usize,
     out: &mut [Row],
 ) {
+    all_tiles::<V, false>(x, panel, n_tokens, from, out);
+}
+
+/// [`tiles`] that begins with nothing: what `out` held does not matter.
+#[inline(always)]
+pub(crate) fn tiles_anew<V: Lanes>(
+    x: &[Row],
+    panel: &[Row],
+    n_tokens: usize,
+    from: usize,
+    out: &mut [Row],
+) {
+    all_tiles::<V, true>(x, panel, n_tokens, from, out);
+}
+
+#[inline(always)]
+fn all_tiles<V: Lanes, const ANEW: bool>(
+    x: &[Row],
+    panel: &[Row],
+    n_tokens: usize,
+    from: usize,
+    out: &mut [Row],
+) {
     let mut to = 0;
     while to < out.len() {
-        let left = out.len() - to;
-        let at = from + to;
-        if V::ROWS >= 14 && left >= 14 {
-            tile::<V, 14>(x, panel, n_tokens, at, to, out);
-            to += 14;
+        let (left, at) = (out.len() - to, from + to);
+        let out = &mut out[to..];
+        to += if V::ROWS >= 14 && left >= 14 {
+            some::<V, 14, ANEW>(x, panel, n_tokens, at, out)
         } else if V::ROWS >= 8 && left >= 8 {
-            tile::<V, 8>(x, panel, n_tokens, at, to, out);
-            to += 8;
+            some::<V, 8, ANEW>(x, panel, n_tokens, at, out)
         } else if V::ROWS >= 4 && left >= 4 {
-            tile::<V, 4>(x, panel, n_tokens, at, to, out);
-            to += 4;
+            some::<V, 4, ANEW>(x, panel, n_tokens, at, out)
         } else if V::ROWS == 3 && left >= 3 {
-            tile::<V, 3>(x, panel, n_tokens, at, to, out);
-            to += 3;
+            some::<V, 3, ANEW>(x, panel, n_tokens, at, out)
         } else if left >= 2 {
-            tile::<V, 2>(x, panel, n_tokens, at, to, out);
-            to += 2;
+            some::<V, 2, ANEW>(x, panel, n_tokens, at, out)
         } else {
-            tile::<V, 1>(x, panel, n_tokens, at, to, out);
-            to += 1;
-        }
+            some::<V, 1, ANEW>(x, panel, n_tokens, at, out)
+        };
     }
+}
+
+/// A tile, to the first rows of `out`. Gives its tokens.
+#[inline(always)]
+fn some<V: Lanes, const N: usize, const ANEW: bool>(
+    x: &[Row],
+    panel: &[Row],
+    n_tokens: usize,
+    at: usize,
+    out: &mut [Row],
+) -> usize {
+    if ANEW {
+        tile_anew::<V, N>(x, panel, n_tokens, at, &mut out[..N]);
+    } else {
+        tile::<V, N>(x, panel, n_tokens, at, 0, out);
+    }
+    N
 }
 
 /// Adds the product of `N` tokens, from `at` of the `n_tokens` in `x`, by 32 outputs to `out` from

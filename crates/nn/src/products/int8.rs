@@ -4,6 +4,7 @@
 //! sum of an output's weights, times 128, and is taken off again.
 
 use super::f32::{AHEAD_BYTES, Share};
+use super::{Rows, Start};
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
 use crate::simd::{self, INTEGERS, Kernel, Lanes, Quads};
@@ -134,25 +135,32 @@ impl Kernel for Round<'_> {
     }
 }
 
-/// Adds the product of `x`, `[K / 64][T]`, and panels, `[n_panels][K / 4]`, to `out`,
-/// `[n_panels][T]`.
-pub(super) fn add_product(
+/// Writes the product of `x`, `[K / 64][T]`, and panels, `[n_panels][K / 4]`, added to `start`, to
+/// `out`, `[n_panels][T]`.
+pub(super) fn product(
     cpu: Cpu,
     x: &[Narrow],
     scales: &[f32],
     panels: &[Panel],
     columns: &[Columns],
+    start: Start<'_>,
     out: &mut [Row],
 ) {
     let (n_tokens, size) = (scales.len(), panels.len() / columns.len());
     let all = panels.chunks_exact(size).zip(columns).zip(out.chunks_exact_mut(n_tokens));
-    for ((panel, columns), out) in all {
+    for (idx, ((panel, columns), out)) in all.enumerate() {
+        let bias = start.bias.map_or(Row::ZERO, |bias| bias[idx]);
+        let rows = match start.rows {
+            Rows::Other(rows) => Rows::Other(&rows[idx * n_tokens..][..n_tokens]),
+            rows => rows,
+        };
         #[cfg(target_arch = "x86_64")]
         if cpu.amx && n_tokens > super::FEW_TOKENS {
             SUMS.with_borrow_mut(|sums| {
                 sums.clear();
                 sums.resize(n_tokens, Panel::ZERO);
                 simd::tile_i8(x, panel, sums);
+                Start { bias: Some(&[bias]), rows }.write(n_tokens, out);
                 for ((sums, out), scale) in sums.iter().zip(out).zip(scales) {
                     for lane in 0..BLOCK {
                         let sum = (sums.0[lane].cast_signed() - columns.offset[lane]) as f32;
@@ -162,7 +170,7 @@ pub(super) fn add_product(
             });
             continue;
         }
-        simd::run(cpu, Product { x, scales, panel, columns, out });
+        simd::run(cpu, Product { x, scales, panel, columns, bias, rows, out });
     }
 }
 
@@ -171,6 +179,8 @@ struct Product<'a> {
     scales: &'a [f32],
     panel: &'a [Panel],
     columns: &'a Columns,
+    bias: Row,
+    rows: Rows<'a>,
     out: &'a mut [Row],
 }
 
@@ -245,15 +255,23 @@ impl Product<'_> {
             }
         }
         let offsets = self.columns.offset.as_chunks::<16>().0;
-        let steps = self.columns.scale.halves();
+        let (steps, bias) = (self.columns.scale.halves(), self.bias.halves().map(V::load));
         for (row, sums) in sums.iter().enumerate() {
             let scale = V::splat(self.scales[at + row]);
+            let add = |halves: [&[f32; 16]; 2]| {
+                [V::load(halves[0]).add(bias[0]), V::load(halves[1]).add(bias[1])]
+            };
+            let start = match self.rows {
+                Rows::None => bias,
+                Rows::Own => add(self.out[at + row].halves()),
+                Rows::Other(rows) => add(rows[at + row].halves()),
+            };
             let halves = self.out[at + row].halves_mut();
             for (half, out) in halves.into_iter().enumerate() {
                 // The shift is taken off in integers, so that this path and tiles agree exactly.
                 let sum = V::from_ints(V::less(sums[half], &offsets[half]));
                 let step = scale.mul(V::load(steps[half]));
-                sum.fma(step, V::load(out)).store(out);
+                sum.fma(step, start[half]).store(out);
             }
         }
     }

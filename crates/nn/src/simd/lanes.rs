@@ -51,6 +51,16 @@ pub(crate) trait Lanes: Copy {
     /// Nearest floats.
     fn from_ints(sums: Self::Ints) -> Self;
 
+    /// Columns of sixteen rows: rows and lanes change places.
+    #[inline(always)]
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        let mut from = [[0.0; LANES]; LANES];
+        for (row, to) in rows.into_iter().zip(&mut from) {
+            row.store(to);
+        }
+        std::array::from_fn(|lane| Self::load(&std::array::from_fn(|row| from[row][lane])))
+    }
+
     /// Asks for what lies some bytes after `from`; reads nothing.
     fn prefetch<T>(from: &T, bytes: usize);
     /// The same for what is needed later: as far as the second-level cache.

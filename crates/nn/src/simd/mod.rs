@@ -12,7 +12,7 @@ mod portable;
 mod x86;
 
 pub(crate) use bits::{Pairs, Quads};
-pub(crate) use lanes::{INTEGERS, Kernel, Lanes};
+pub(crate) use lanes::{INTEGERS, Kernel, LANES, Lanes};
 
 use crate::cpu::{Cpu, Isa};
 

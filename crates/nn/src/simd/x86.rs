@@ -345,6 +345,40 @@ impl<const BF16: bool, const VNNI: bool> Lanes for Avx512<BF16, VNNI> {
     }
 
     #[inline(always)]
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        let mut out = rows;
+        // SAFETY: as above.
+        unsafe {
+            // Of each four rows, by quarter of a vector: columns of fours.
+            let mut fours = rows.map(|row| row.0);
+            for four in fours.as_chunks_mut::<4>().0 {
+                let [a, b, c, d] = *four;
+                let low = [_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d)];
+                let high = [_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d)];
+                let [low, high] = [low, high].map(|pair| pair.map(|x| _mm512_castps_pd(x)));
+                *four = [
+                    _mm512_unpacklo_pd(low[0], low[1]),
+                    _mm512_unpackhi_pd(low[0], low[1]),
+                    _mm512_unpacklo_pd(high[0], high[1]),
+                    _mm512_unpackhi_pd(high[0], high[1]),
+                ]
+                .map(|x| _mm512_castpd_ps(x));
+            }
+            // Even quarters, then odd ones, of all four.
+            for column in 0..4 {
+                let [a, b, c, d] = [0, 4, 8, 12].map(|first| fours[first + column]);
+                let even = [_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d)];
+                let odd = [_mm512_shuffle_f32x4::<0xdd>(a, b), _mm512_shuffle_f32x4::<0xdd>(c, d)];
+                out[column].0 = _mm512_shuffle_f32x4::<0x88>(even[0], even[1]);
+                out[8 + column].0 = _mm512_shuffle_f32x4::<0xdd>(even[0], even[1]);
+                out[4 + column].0 = _mm512_shuffle_f32x4::<0x88>(odd[0], odd[1]);
+                out[12 + column].0 = _mm512_shuffle_f32x4::<0xdd>(odd[0], odd[1]);
+            }
+        }
+        out
+    }
+
+    #[inline(always)]
     fn prefetch<T>(from: &T, bytes: usize) {
         // SAFETY: an address that is not mapped is ignored.
         unsafe {

@@ -87,6 +87,11 @@ impl<'a> Tape<'a> {
         Tape { cpu, learns, values, n_values: 0, ops: Vec::new(), weights, scratch }
     }
 
+    /// What it works with.
+    pub fn cpu(&self) -> Cpu {
+        self.cpu
+    }
+
     /// Its memory.
     pub fn into_room(self) -> Room {
         Room { values: self.values, weights: self.weights, scratch: self.scratch }
@@ -172,13 +177,7 @@ impl<'a> Tape<'a> {
     /// A product, added to `onto` where there is one.
     pub fn product(&mut self, product: &'a Product, x: Var, onto: Option<Var>) -> Var {
         let mut out = self.next(self.value(x).n_tokens(), product.forward.n_outputs());
-        let then = match onto {
-            Some(onto) => {
-                out.rows_mut().copy_from_slice(self.value(onto).rows());
-                Then::Add
-            }
-            None => Then::Store,
-        };
+        let then = onto.map_or(Then::Store, |onto| Then::Onto(&self.values[onto.0]));
         let from = &self.values[x.0];
         product.forward.forward_in(self.cpu, from, &mut out, then, &mut self.scratch);
         self.push(out, || Op::Product { product, x, onto })
@@ -208,7 +207,7 @@ impl<'a> Tape<'a> {
         let mut weights = std::mem::take(&mut self.weights);
         let [queries, keys, values] =
             of.map(|(var, first)| Channels { all: &self.values[var.0], first });
-        attended.hold(heads, n, keys, values);
+        attended.hold(self.cpu, heads, n, keys, values);
         attend::forward(self.cpu, heads, queries, &attended, &mut weights, &mut out);
         self.scratch.attended = attended;
         if self.learns {

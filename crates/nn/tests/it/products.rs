@@ -78,14 +78,26 @@ fn a_token_alone_has_the_same_bits_as_among_others() {
 fn bias_and_residual_are_added() {
     let (k, n) = (3, 2);
     let w = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0];
-    let linear = linear(&w, n, k, Precision::F32, Some(&[10.0, 20.0]));
-    for cpu in Cpu::all() {
-        let x = Blocked::from_rows(&[1.0, 2.0, 3.0], k);
-        let mut out = Blocked::from_rows(&[100.0, 200.0], n);
-        linear.forward(cpu, &x, &mut out, Then::Add);
-        assert_eq!(out.to_rows(), [111.0, 222.0]);
-        linear.forward(cpu, &x, &mut out, Then::Store);
-        assert_eq!(out.to_rows(), [11.0, 22.0]);
+    // Rounded to bytes, 2 of at most 3 is not quite 2.
+    for (precision, off) in [(Precision::F32, 0.0), (Precision::Bf16, 0.0), (Precision::Int8, 0.02)]
+    {
+        let linear = linear(&w, n, k, precision, Some(&[10.0, 20.0]));
+        for cpu in Cpu::all() {
+            let near = |out: &Blocked, want: [f32; 2]| {
+                let got = out.to_rows();
+                let is_near = got.iter().zip(want).all(|(got, want)| (got - want).abs() <= off);
+                assert!(is_near, "{precision:?} {cpu:?}: {got:?} for {want:?}");
+            };
+            let x = Blocked::from_rows(&[1.0, 2.0, 3.0], k);
+            let before = Blocked::from_rows(&[100.0, 200.0], n);
+            let mut out = before.clone();
+            linear.forward(cpu, &x, &mut out, Then::Add);
+            near(&out, [111.0, 222.0]);
+            linear.forward(cpu, &x, &mut out, Then::Store);
+            near(&out, [11.0, 22.0]);
+            linear.forward(cpu, &x, &mut out, Then::Onto(&before));
+            near(&out, [111.0, 222.0]);
+        }
     }
 }
 

@@ -102,7 +102,7 @@ impl Layers {
             let mut attended = Attended::default();
             let all = tape.value(kv).clone();
             let [keys, values] = [0, WIDTH].map(|first| Channels { all: &all, first });
-            attended.hold(HEADS, samples.len(), keys, values);
+            attended.hold(tape.cpu(), HEADS, samples.len(), keys, values);
             tape.attend_held(HEADS, (asked, 0), &attended)
         } else {
             tape.attend(HEADS, samples.len(), [(asked, 0), (kv, 0), (kv, WIDTH)])

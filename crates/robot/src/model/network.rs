@@ -150,11 +150,21 @@ impl Own {
         }
     }
 
-    fn forward<'a>(&'a self, tape: &mut Tape<'a>, x: Var, n: usize) -> Var {
+    /// Of all tokens, or of those that are `asked` for.
+    fn forward<'a>(
+        &'a self,
+        tape: &mut Tape<'a>,
+        mut x: Var,
+        n: usize,
+        asked: Option<&'a Gather>,
+    ) -> Var {
         let width = self.heads.n_channels();
         let normed = tape.norm(&self.norm, x);
         let qkv = tape.product(&self.qkv, normed, None);
-        let mixed = tape.attend(self.heads, n, [(qkv, 0), (qkv, width), (qkv, 2 * width)]);
+        let mut mixed = tape.attend(self.heads, n, [(qkv, 0), (qkv, width), (qkv, 2 * width)]);
+        if let Some(asked) = asked {
+            [mixed, x] = [mixed, x].map(|all| tape.gather(asked, all));
+        }
         tape.product(&self.leave, mixed, Some(x))
     }
 }
@@ -197,7 +207,7 @@ impl Layer {
     }
 
     fn forward<'a>(&'a self, tape: &mut Tape<'a>, x: Var, n: usize) -> Var {
-        let x = self.own.forward(tape, x, n);
+        let x = self.own.forward(tape, x, n, None);
         self.mlp.forward(tape, x)
     }
 }

@@ -205,7 +205,7 @@ impl Fast {
             let kv = tape.product(&layer.kv, memory, None);
             let all = tape.value(kv);
             let [keys, values] = [0, heads.n_channels()].map(|first| Channels { all, first });
-            into.hold(heads, n, keys, values);
+            into.hold(tape.cpu(), heads, n, keys, values);
         }
     }
 
@@ -224,13 +224,15 @@ impl Fast {
         let latent = tape.product(&self.latent, latent, None);
         let glance = tape.product(&self.felt, state, Some(glance));
         let glance = tape.gelu(glance);
+        let glance = tape.product(&self.glance, glance, None);
         let glance = tape.gather(&self.each, glance);
         let state = tape.product(&self.state, state, None);
-        let queries = tape.table(&self.queries, n);
-        let queries = tape.product(&self.glance, glance, Some(queries));
+        let queries = tape.add_table(&self.queries, glance);
         let mut x = tape.join(&[latent, state, queries], n);
         for (at, layer) in self.decoder.iter().enumerate() {
-            x = layer.own.forward(tape, x, n);
+            // What the other tokens become in the last layer, nobody asks.
+            let asked = (at + 1 == self.decoder.len()).then_some(&self.asked);
+            x = layer.own.forward(tape, x, n, asked);
             let heads = layer.own.heads;
             let normed = tape.norm(&layer.norm, x);
             let q = tape.product(&layer.q, normed, None);
@@ -244,7 +246,6 @@ impl Fast {
             x = tape.product(&layer.take, taken, Some(x));
             x = layer.mlp.forward(tape, x);
         }
-        let x = tape.gather(&self.asked, x);
         let x = tape.norm(&self.decoded, x);
         tape.product(&self.act, x, None)
     }
