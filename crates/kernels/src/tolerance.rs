@@ -6,10 +6,14 @@
 //! inputs ([`oracle::run_single`]). So a kernel may err [`FACTOR`] times as much as that one, in
 //! proportion to what it computes. Integers and flags have to be exact.
 //!
+//! On unusual inputs, rows that hang on the inputs' last bits are forgiven as much more as they stray
+//! (`nearby`).
+//!
 //! A task is refused when outputs that took no work would pass: zeros, a constant, a copy of an
 //! input, the outputs for other inputs.
 
 mod gate;
+mod nearby;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::{Deserialize, Serialize};
 
 pub use gate::{Gate, Null};
+pub(crate) use nearby::leniency;
 
 use crate::graph::{Dtype, Graph};
 use crate::inputs::{self, Distribution};

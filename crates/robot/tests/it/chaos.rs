@@ -9,7 +9,7 @@ use crate::parts::{SHAPE, part};
 
 const ROLES: [Role; 4] = [Role::World, Role::S1(0), Role::S1(1), Role::S2];
 
-fn deployment(log: &std::path::Path) -> Supervisor {
+fn deployment(log: &std::path::Path, carrier: Option<&str>) -> Supervisor {
     let wires = Wires::create(SHAPE).expect("wires");
     wires.say(0, "hand the cup to the robot on your right").expect("a robot");
     wires.say(1, "receive the cup from the robot on your left").expect("a robot");
@@ -19,7 +19,7 @@ fn deployment(log: &std::path::Path) -> Supervisor {
         Role::S1(robot) => robot.to_string(),
         Role::S2 => "s2".to_owned(),
     };
-    let parts = ROLES.map(|role| part(role, &name(role), log, silence(role)));
+    let parts = ROLES.map(|role| part(role, &name(role), log, silence(role), carrier));
     Supervisor::new(wires, parts.into())
 }
 
@@ -39,9 +39,9 @@ fn until_they_run(supervisor: &mut Supervisor, n_ticks: u64) {
 
 /// Strikes for so long, then checks what must hold, and that these steps of watchdogs were logged. Gives
 /// a line about it.
-fn check(config: ChaosConfig, steps: &[&str]) -> String {
+fn check(config: ChaosConfig, steps: &[&str], carrier: Option<&str>) -> String {
     let log = tempfile::NamedTempFile::new().expect("a file");
-    let mut supervisor = deployment(log.path());
+    let mut supervisor = deployment(log.path(), carrier);
     until_they_run(&mut supervisor, 1);
     let strikes = Chaos::new(config).run(&mut supervisor).expect("strikes");
     until_they_run(&mut supervisor, 1);
@@ -90,7 +90,7 @@ fn killed_and_stalled_at_random_nothing_leaves_its_limits_and_all_recover() {
         stall_share: 0.3,
         stall_millis: [20, 200],
     };
-    check(config, &[": stop>slow\n", ": hold>run\n"]);
+    check(config, &[": stop>slow\n", ": hold>run\n"], None);
 }
 
 #[test]
@@ -112,6 +112,21 @@ fn ten_minutes_of_it() {
         ": stop>slow\n",
         ": hold>run\n",
     ];
-    let line = check(config, &steps);
+    let line = check(config, &steps, None);
     println!("{line}");
+}
+
+#[cfg(feature = "iceoryx2")]
+#[test]
+fn over_iceoryx2_killed_and_stalled_at_random_all_recover() {
+    let millis = std::env::var("TETRAD_CHAOS_MILLIS").ok().and_then(|text| text.parse().ok());
+    let config = ChaosConfig {
+        seed: 5,
+        duration_millis: millis.unwrap_or(3_000),
+        pause_millis: [100, 400],
+        stall_share: 0.3,
+        stall_millis: [20, 200],
+    };
+    let name = format!("tetrad-test-{}", std::process::id());
+    println!("{}", check(config, &[": stop>slow\n", ": hold>run\n"], Some(&name)));
 }

@@ -13,7 +13,7 @@ fn a_writer_killed_in_mid_write_leaves_the_latent_whole() {
     let mut reader = wires.s1(0).expect("links").latent;
     // A writer that does nothing but write is mostly killed in the middle of it.
     let log = tempfile::NamedTempFile::new().expect("a file");
-    let writer = part(Role::S2, "writer", log.path(), Duration::from_secs(20));
+    let writer = part(Role::S2, "writer", log.path(), Duration::from_secs(20), None);
     let mut supervisor = Supervisor::new(wires, vec![writer]);
     let ended = std::sync::atomic::AtomicBool::new(false);
     let (mut n_new, mut incarnations) = (0_u64, std::collections::BTreeSet::new());

@@ -19,9 +19,10 @@ use robot::shared::Stamp;
 use robot::twins::{CountingThinker, StillWorld, WavingPolicy, body};
 use robot::watchdog::WatchdogConfig;
 
-/// Environment variables: the part, and where to write a log.
+/// Environment variables: the part, where to write a log, and a carrier's name if values go over one.
 const PART: &str = "TETRAD_TEST_PART";
 const LOG: &str = "TETRAD_TEST_LOG";
+const CARRIER: &str = "TETRAD_TEST_CARRIER";
 
 pub(crate) const SHAPE: Shape = Shape { n_robots: 2, frame_bytes: 4096, latent_width: 64 };
 
@@ -49,7 +50,7 @@ impl Policy for Strict {
 #[ignore = "needs: to be started by another test"]
 fn entry() {
     let Ok(part) = std::env::var(PART) else { return };
-    let wires = Wires::inherited().expect("whole wires").expect("wires");
+    let wires = over_carrier(Wires::inherited().expect("whole wires").expect("wires"));
     match part.as_str() {
         "world" => drop(run_world(StillWorld::new(2, 4096), &wires, &Monotonic).expect("a world")),
         "s2" => {
@@ -59,6 +60,18 @@ fn entry() {
         "writer" => write_without_pause(&wires),
         robot => s1(robot.parse().expect("a number"), &wires),
     }
+}
+
+/// Over the carrier that was named, if one was.
+#[cfg(feature = "iceoryx2")]
+fn over_carrier(wires: Wires) -> Wires {
+    let Ok(name) = std::env::var(CARRIER) else { return wires };
+    wires.over(robot::shared::Carrier::open(&name).expect("a carrier"))
+}
+
+#[cfg(not(feature = "iceoryx2"))]
+fn over_carrier(wires: Wires) -> Wires {
+    wires
 }
 
 fn s1(robot: usize, wires: &Wires) {
@@ -92,9 +105,16 @@ fn write_without_pause(wires: &Wires) {
     }
 }
 
-/// A part of a deployment of this test binary.
-pub(crate) fn part(role: Role, name: &str, log: &Path, silence: Duration) -> Part {
+/// A part of a deployment of this test binary, over a carrier where one is named.
+pub(crate) fn part(
+    role: Role,
+    name: &str,
+    log: &Path,
+    silence: Duration,
+    carrier: Option<&str>,
+) -> Part {
     let (name, log) = (name.to_owned(), log.to_owned());
+    let carrier = carrier.map(str::to_owned);
     let command = move || {
         let mut command = Command::new(std::env::current_exe().expect("this test"));
         command
@@ -102,6 +122,7 @@ pub(crate) fn part(role: Role, name: &str, log: &Path, silence: Duration) -> Par
             .arg0("robot-part")
             .env(PART, &name)
             .env(LOG, &log)
+            .envs(carrier.iter().map(|name| (CARRIER, name)))
             .stdout(Stdio::null());
         command
     };
