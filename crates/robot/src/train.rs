@@ -25,5 +25,5 @@ pub use episodes::{Episodes, measure};
 pub use networks::Loss;
 pub use points::Pointed;
 pub use recipe::Recipe;
-pub use run::run;
+pub use run::{Start, run};
 pub use trainer::{Stepped, Trainer};
