@@ -143,8 +143,9 @@ impl Backbone {
             let (got, n) = (into.len(), self.model.n_features());
             return Err(wrong(format!("room for {got} features where there are {n}")));
         }
-        let run = || self.model.features(&self.lens.look(picture, [height, width])?, text);
-        let features = ({ run })().map_err(|failure| match failure {
+        let looked = self.lens.look(picture, [height, width]).map_err(Failure::from);
+        let made = looked.and_then(|looked| self.model.features(&looked, text));
+        let features = made.map_err(|failure| match failure {
             Failure::Candle(error) => wrong(one_line(&error)),
             Failure::Text(reason) => wrong(reason),
         })?;

@@ -7,6 +7,8 @@
 //! threads.
 
 mod ages;
+#[cfg(all(test, feature = "backbones"))]
+mod borrowing;
 mod checkpoint;
 mod episodes;
 mod networks;

@@ -117,7 +117,7 @@ impl Lender {
         read.map_err(|source| Error::file(&self.path, source))?;
         let (values, sum) = record[KEY..].split_at(record.len() - KEY - 8);
         // A record that was not written whole is made again.
-        if sum != sum_of(values).to_le_bytes() {
+        if !record.starts_with(key.as_bytes()) || sum != sum_of(values).to_le_bytes() {
             return Ok(None);
         }
         Ok(Some(values.as_chunks().0.iter().map(|value| f32::from_le_bytes(*value)).collect()))

@@ -63,6 +63,8 @@ pub(crate) struct Twin {
     pub(crate) fine: bool,
     /// Whether somebody else acted than said what to do.
     pub(crate) strayed: bool,
+    /// Whether words say nothing, and texts alone name a square.
+    pub(crate) mute: bool,
 }
 
 /// Where the squares are, and which is reached: red is 0, green 1.
@@ -76,7 +78,8 @@ const SIDE: usize = 5;
 
 impl Twin {
     pub(crate) fn new(n: usize) -> Twin {
-        Twin { cameras: config().cameras, n, misnamed: false, fine: false, strayed: false }
+        let cameras = config().cameras;
+        Twin { cameras, n, misnamed: false, fine: false, strayed: false, mute: false }
     }
 
     fn scene(episode: usize) -> Scene {
@@ -160,6 +163,11 @@ impl Episodes for Twin {
 
     fn words(&self, episode: usize, _: u64) -> Vec<u16> {
         let named = Twin::scene(episode).named;
-        vec![2 + u16::from((named == 1) != self.misnamed)]
+        vec![2 + u16::from(!self.mute && (named == 1) != self.misnamed)]
+    }
+
+    fn text(&self, episode: usize, _: u64) -> String {
+        let is_green = (Twin::scene(episode).named == 1) != self.misnamed;
+        format!("put the {} cube in the bin", if is_green { "green" } else { "red" })
     }
 }
