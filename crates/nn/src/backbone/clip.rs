@@ -14,7 +14,7 @@ use crate::error::Error;
 
 /// Of the pictures that it was trained on.
 pub(super) const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-pub(super) const STD: [f32; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+pub(super) const STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
 struct Clip {
     model: ClipModel,
