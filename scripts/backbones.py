@@ -1,9 +1,9 @@
-"""Tiny models with drawn weights, and what transformers makes of a picture and a text with them.
+#!/usr/bin/env python3
+"""Write tiny models with drawn weights, and what transformers makes of a picture and a text with them.
 
-    pip install torch transformers tokenizers
-    python scripts/backbones.py crates/nn/tests/data/backbones
+usage: backbones.py FOLDER
 
-Each folder is what `nn::backbone` reads; `expected.json` holds the text and the features. The picture is
+Needs torch and transformers from PyPI (2.7.1 and 4.57.6 wrote crates/nn/tests/data/backbones). Each folder is what `nn::backbone` reads; `expected.json` holds the text and the features. The picture is
 made by a rule that the test repeats, in the model's own size, so that no resizing comes between.
 """
 
@@ -39,14 +39,11 @@ def drawn(model, seed):
 
 
 def tokenizer(folder, special, around):
-    """A word is a token; `around` is a template."""
-    vocabulary = {word: at for at, word in enumerate([*special, *WORDS])}
-    top = around[-1] if around[-1] in special else None
-    if top:  # CLIP takes the state of the highest number.
-        vocabulary[top] = len(vocabulary)
-        vocabulary = {word: at for at, (word, _) in enumerate(sorted(vocabulary.items(), key=lambda p: p[1]))}
+    """A word is a token; `around` is a template. What ends a text has the highest number, as CLIP wants it."""
+    end = [token for token in around[1:] if token != "$A"]
+    vocabulary = [token for token in special if token not in end] + WORDS + end
+    vocabulary = {word: at for at, word in enumerate(vocabulary)}
     made = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    made.pre_tokenizer = pre_tokenizers.Split("\n", "isolated")
     made.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.Split(" ", "removed")]
     )
@@ -85,7 +82,7 @@ LAYERS = dict(num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, 
 
 
 def siglip(folder):
-    words, n = tokenizer(folder, ["<pad>", "<unk>", "</s>"], ["$A", "</s>"][:1])
+    words, n = tokenizer(folder, ["<pad>", "<unk>", "</s>"], ["$A"])
     config = transformers.SiglipConfig(
         text_config=dict(LAYERS, vocab_size=n, max_position_embeddings=12, pad_token_id=0),
         vision_config=dict(LAYERS, image_size=16, patch_size=8),
