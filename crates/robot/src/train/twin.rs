@@ -63,7 +63,7 @@ pub(crate) struct Twin {
     pub(crate) fine: bool,
     /// Whether somebody else acted than said what to do.
     pub(crate) strayed: bool,
-    /// Whether words say nothing, and texts alone name a square.
+    /// Whether words say nothing, and texts alone name one of two places, which pictures do not show.
     pub(crate) mute: bool,
 }
 
@@ -91,6 +91,15 @@ impl Twin {
             second = one();
         }
         Scene { squares: [first, second], named: rng.random_range(0..2) }
+    }
+}
+
+impl Twin {
+    /// What is reached.
+    fn goal(&self, episode: usize) -> [usize; 2] {
+        let scene = Twin::scene(episode);
+        let places = if self.mute { [[2, 2], [20, 20]] } else { scene.squares };
+        places[scene.named]
     }
 }
 
@@ -131,8 +140,7 @@ impl Episodes for Twin {
         let mut state = [0.0; STATE];
         self.state(episode, 0, &mut state)?;
         into.copy_from_slice(&state[..ACTION]);
-        let scene = Twin::scene(episode);
-        for (to, at) in into.iter_mut().zip(scene.squares[scene.named]) {
+        for (to, at) in into.iter_mut().zip(self.goal(episode)) {
             *to = at as f32 / 24.0 - 0.4;
         }
         into[ACTION - 1] = 0.5;
@@ -140,8 +148,7 @@ impl Episodes for Twin {
     }
 
     fn marks(&self, episode: usize, _: usize, into: &mut [f32]) -> Result<bool> {
-        let scene = Twin::scene(episode);
-        for (to, at) in into.iter_mut().zip(scene.squares[scene.named]) {
+        for (to, at) in into.iter_mut().zip(self.goal(episode)) {
             *to = at as f32 / 12.0 - 0.8;
         }
         Ok(true)
