@@ -8,7 +8,11 @@ use crate::model::config::Borrowed;
 
 /// There is none.
 #[derive(Debug, Clone)]
-pub enum Backbone {}
+pub struct Backbone(Never);
+
+/// Inside, so that code that is handed a model does not count as out of reach.
+#[derive(Debug, Clone, Copy)]
+enum Never {}
 
 impl Backbone {
     /// Says that this program was built without open models.
@@ -31,11 +35,11 @@ impl Backbone {
     /// What a policy says of the model that it borrows from.
     #[must_use]
     pub fn shape(&self) -> &Borrowed {
-        match *self {}
+        match self.0 {}
     }
 
     pub(super) fn digest(&self) -> &str {
-        match *self {}
+        match self.0 {}
     }
 
     /// Features of a picture and a text.
@@ -43,6 +47,6 @@ impl Backbone {
     /// # Errors
     /// None: there is no such model.
     pub fn features(&self, _: &Camera, _: &[u8], _: &str) -> Result<Vec<f32>> {
-        match *self {}
+        match self.0 {}
     }
 }
