@@ -70,4 +70,12 @@ pub enum Error {
         /// What.
         value: f32,
     },
+    /// A folder does not hold an open model that is read here, or a model cannot be run so.
+    #[error("failed to read model: {reason}: {}", path.display())]
+    Backbone {
+        /// The folder, or the file of it that is wrong.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
 }

@@ -23,6 +23,8 @@
 
 mod attend;
 mod attention;
+#[cfg(feature = "backbones")]
+pub mod backbone;
 mod blocked;
 mod cpu;
 mod error;

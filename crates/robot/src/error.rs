@@ -50,6 +50,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// An open model that S2 borrows from is not there, or is another.
+    #[error("failed to borrow from a backbone: {reason}")]
+    Backbone {
+        /// Why.
+        reason: String,
+    },
     /// A dataset that is broken or of another form.
     #[error("failed to read dataset: {what}: {}", path.display())]
     Dataset {

@@ -4,7 +4,11 @@
 //! convolutional backbone of several scales, encodes what it saw with the latent beside it, and decodes
 //! a chunk of actions. [`Policy`] is both with everything they need from training; [`S1`] and [`S2`] are
 //! what runs. The same description of each network ([`network`]) serves training.
+//!
+//! With the feature `backbones`, S2 may have an open vision-language model's features as one more token
+//! ([`config::Borrowed`], [`Backbone`]).
 
+mod borrowed;
 pub mod config;
 pub mod network;
 mod normal;
@@ -17,6 +21,8 @@ pub mod tensors;
 mod tests;
 mod weights;
 
+pub(crate) use borrowed::not_lent;
+pub use borrowed::{Backbone, Lender};
 pub use config::PolicyConfig;
 pub(crate) use normal::is_position;
 pub use normal::{Moments, Normalisation};

@@ -77,6 +77,9 @@ pub struct Plan {
     /// The name before those of iceoryx2's services, if values go over them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iceoryx2: Option<String>,
+    /// Folder of the open model that S2 borrows from, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backbone: Option<PathBuf>,
 }
 
 /// Scenes of a plan; after the last it begins anew.
@@ -107,11 +110,23 @@ impl Plan {
     /// The policy, held to the body, with the first eight bytes of its file's SHA-256.
     ///
     /// # Errors
-    /// When it cannot be read, or is for another body.
+    /// When it cannot be read, or is for another body, or borrows from an open model where none is named,
+    /// or the other way round.
     pub fn policy(&self) -> Result<(Policy, u64)> {
         let (policy, digest) = Policy::or_shipped(self.policy.as_deref())?;
         expect_body(&policy)?;
+        policy.expect_folder(self.backbone.as_deref())?;
         let checkpoint = u64::from_str_radix(&digest[..16], 16).unwrap_or(0);
+        Ok((policy, checkpoint))
+    }
+
+    /// As [`Plan::policy`], for whoever runs S2: with the open model that it borrows from, if it does.
+    ///
+    /// # Errors
+    /// As there, or when the model cannot be read or is another.
+    pub fn policy_of_s2(&self) -> Result<(Policy, u64)> {
+        let (mut policy, checkpoint) = self.policy()?;
+        policy.lend(self.backbone.as_deref())?;
         Ok((policy, checkpoint))
     }
 

@@ -7,6 +7,8 @@
 //! threads.
 
 mod ages;
+#[cfg(all(test, feature = "backbones"))]
+mod borrowing;
 mod checkpoint;
 mod episodes;
 mod networks;
@@ -25,5 +27,5 @@ pub use episodes::{Episodes, measure};
 pub use networks::Loss;
 pub use points::Pointed;
 pub use recipe::Recipe;
-pub use run::run;
+pub use run::{Start, run};
 pub use trainer::{Stepped, Trainer};

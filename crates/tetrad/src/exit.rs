@@ -216,6 +216,13 @@ fn robot_hint(error: &robot::Error) -> Option<&'static str> {
         robot::Error::Program { program, .. } if program == "iceoryx2" => {
             Some("build with `cargo build --release --features iceoryx2`")
         }
+        robot::Error::Program { program, .. } if program == "backbones" => {
+            Some("build with `cargo build --release --features backbones`")
+        }
+        robot::Error::Backbone { .. } => Some(
+            "`--backbone DIR` names the open model's folder; `tetrad robot info FILE` says which one a \
+             policy needs, `tetrad robot info DIR` what a folder holds",
+        ),
         robot::Error::Program { .. } => {
             Some("install ffmpeg, or name one with TETRAD_FFMPEG or `--ffmpeg`")
         }

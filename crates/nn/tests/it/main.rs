@@ -1,6 +1,8 @@
 //! The operations against plain definitions, on every set of instructions that this machine has.
 
 mod attention;
+#[cfg(feature = "backbones")]
+mod backbones;
 mod damaged;
 mod found;
 mod hyena;

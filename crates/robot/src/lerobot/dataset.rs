@@ -63,6 +63,7 @@ pub struct Dataset {
     /// Whether the completed share is added to actions.
     adds_share: bool,
     words: BTreeMap<usize, Vec<u16>>,
+    texts: BTreeMap<usize, String>,
     store: Store,
     n_episodes: usize,
 }
@@ -139,6 +140,7 @@ impl Dataset {
             hold: mapping.hold,
             adds_share: plan.adds_share,
             words,
+            texts,
             store,
             n_episodes: places.len(),
             found,
@@ -258,6 +260,10 @@ impl Episodes for Dataset {
 
     fn words(&self, episode: usize, _variant: u64) -> Vec<u16> {
         self.words.get(&self.segments[episode].task).cloned().unwrap_or_default()
+    }
+
+    fn text(&self, episode: usize, _variant: u64) -> String {
+        self.texts.get(&self.segments[episode].task).cloned().unwrap_or_default()
     }
 }
 

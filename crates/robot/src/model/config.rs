@@ -88,6 +88,16 @@ pub struct S1Config {
     pub backbone: BackboneConfig,
 }
 
+/// An open model that S2 looks and reads through besides: what it must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Borrowed {
+    /// Its kind, as `model_type` in its own configuration has it.
+    pub model: String,
+    /// Numbers of a vector of its features.
+    pub features: usize,
+}
+
 /// The slow model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,6 +122,10 @@ pub struct S2Config {
     pub cameras: Vec<usize>,
     /// What it sees with.
     pub backbone: BackboneConfig,
+    /// An open model whose features it has as one more token, if any. It looks through the first of these
+    /// cameras.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub borrowed: Option<Borrowed>,
 }
 
 /// Both, and what goes between them and the world.
@@ -252,6 +266,9 @@ impl PolicyConfig {
         if let Some(camera) = self.cameras.iter().find(|camera| camera.width.min(camera.height) < 8)
         {
             return wrong(format!("camera `{}` is smaller than 8 by 8", camera.name));
+        }
+        if self.s2.borrowed.as_ref().is_some_and(|borrowed| borrowed.features == 0) {
+            return wrong("`s2.borrowed.features` is 0".to_owned());
         }
         for (name, cameras) in [("s1", &self.s1.cameras), ("s2", &self.s2.cameras)] {
             let n = self.cameras.len();

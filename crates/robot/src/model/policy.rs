@@ -6,7 +6,8 @@ use std::path::Path;
 use nn::Precision;
 use nn::weights::{File, NewTensor, write};
 
-use super::config::PolicyConfig;
+use super::borrowed::{Backbone, not_lent};
+use super::config::{Borrowed, PolicyConfig};
 use super::network::{Fast, Maker, Slow};
 use super::normal::Normalisation;
 use super::tensors::{Weights, s1, s2};
@@ -33,6 +34,8 @@ pub struct Policy {
     pub weights: Weights,
     /// What it was trained with, as its file has it.
     pub recipe: Option<String>,
+    /// The open model that S2 borrows from, once it is there.
+    backbone: Option<Backbone>,
 }
 
 impl Policy {
@@ -44,7 +47,8 @@ impl Policy {
         config.check()?;
         normalisation.check(&config)?;
         let tensors = [s1(&config), s2(&config)].concat();
-        Ok(Policy { weights: Weights::drawn(&tensors, seed), config, normalisation, recipe: None })
+        let weights = Weights::drawn(&tensors, seed);
+        Ok(Policy { config, normalisation, weights, recipe: None, backbone: None })
     }
 
     /// From a file of [`Policy::save`].
@@ -81,7 +85,7 @@ impl Policy {
         normalisation.check(&config)?;
         let weights = Weights::read(&[s1(&config), s2(&config)].concat(), file, prefix)?;
         let recipe = file.metadata().get(RECIPE_KEY).cloned();
-        Ok(Policy { config, normalisation, weights, recipe })
+        Ok(Policy { config, normalisation, weights, recipe, backbone: None })
     }
 
     /// Writes it as safetensors that carry their configuration, normalisation and recipe: whole, or not
@@ -111,6 +115,68 @@ impl Policy {
         all
     }
 
+    /// Opens the model that S2 borrows from, in its folder. A policy that borrows needs one before
+    /// [`Policy::s2`] is of use; one that does not takes none.
+    ///
+    /// # Errors
+    /// If there is no folder where one is needed, or one where none is, or it holds another model;
+    /// [`Error::Program`] where this program was built without such models.
+    pub fn lend(&mut self, folder: Option<&Path>) -> Result<()> {
+        self.expect_folder(folder)?;
+        folder.map_or(Ok(()), |folder| self.lend_opened(Backbone::open(folder)?))
+    }
+
+    /// Whether a folder of an open model is named where one is needed, and only there. It is not looked into.
+    ///
+    /// # Errors
+    /// As [`Policy::lend`].
+    pub fn expect_folder(&self, folder: Option<&Path>) -> Result<()> {
+        if folder.is_some() {
+            Backbone::expect_built()?;
+        }
+        match (&self.config.s2.borrowed, folder) {
+            (Some(borrowed), None) => Err(not_lent(borrowed)),
+            (None, Some(_)) => Err(self.takes_none()),
+            _ => Ok(()),
+        }
+    }
+
+    fn takes_none(&self) -> Error {
+        let name = &self.config.name;
+        Error::Backbone {
+            reason: format!("policy `{name}` was trained without one, and takes none"),
+        }
+    }
+
+    /// As [`Policy::lend`], of a model that was opened already.
+    ///
+    /// # Errors
+    /// If it is another model than the policy has learned with.
+    pub fn lend_opened(&mut self, backbone: Backbone) -> Result<()> {
+        let found = backbone.shape();
+        let borrowed = self.config.s2.borrowed.as_ref().ok_or_else(|| self.takes_none())?;
+        if found != borrowed {
+            let reason = format!(
+                "a `{}` of {} features where the policy has learned with a `{}` of {}",
+                found.model, found.features, borrowed.model, borrowed.features
+            );
+            return Err(Error::Backbone { reason });
+        }
+        self.backbone = Some(backbone);
+        Ok(())
+    }
+
+    /// Whether S2 has all that it needs.
+    ///
+    /// # Errors
+    /// [`Error::Backbone`] where it borrows from a model that is not there.
+    pub fn expect_lent(&self) -> Result<()> {
+        match (&self.config.s2.borrowed, &self.backbone) {
+            (Some(borrowed), None) => Err(not_lent(borrowed)),
+            _ => Ok(()),
+        }
+    }
+
     /// The fast policy, ready to run.
     #[must_use]
     pub fn s1(&self, precision: Precision) -> S1 {
@@ -118,11 +184,16 @@ impl Policy {
         S1::new(&self.config, &self.normalisation, Fast::new(make, &self.config))
     }
 
-    /// The slow model, ready to run.
+    /// The slow model, ready to run. Where it borrows from a model that is not there, it gives errors.
     #[must_use]
     pub fn s2(&self, precision: Precision) -> S2 {
         let make = Maker { weights: &self.weights, precision, learns: false };
-        S2::new(&self.config, &self.normalisation, Slow::new(make, &self.config))
+        S2::new(
+            &self.config,
+            &self.normalisation,
+            Slow::new(make, &self.config),
+            self.backbone.clone(),
+        )
     }
 }
 
@@ -140,7 +211,13 @@ pub(crate) fn expect_config(path: &Path, got: &PolicyConfig, want: &PolicyConfig
     if got == want {
         return Ok(());
     }
-    let reason = if got.name == want.name {
+    let reason = if got.s2.borrowed != want.s2.borrowed {
+        let from = |config: &PolicyConfig| match &config.s2.borrowed {
+            Some(Borrowed { model, features }) => format!("a `{model}` of {features} features"),
+            None => "no backbone".to_owned(),
+        };
+        format!("it holds a policy that borrows from {}, not from {}", from(got), from(want))
+    } else if got.name == want.name {
         format!("it holds a policy called `{}` of other sizes", got.name)
     } else {
         format!("it holds a policy of shape `{}`, not `{}`", got.name, want.name)

@@ -3,6 +3,7 @@
 use nn::train::{Room, Tape};
 use nn::{Blocked, Cpu};
 
+use super::borrowed::{Backbone, not_lent};
 use super::config::PolicyConfig;
 use super::network::Slow;
 use super::normal::Normalisation;
@@ -38,18 +39,26 @@ pub trait Mind {
     ) -> Result<()>;
 }
 
-/// The one that is trained from scratch beside S1.
+/// The one that is trained from scratch beside S1; where the policy was trained so, with an open model's
+/// features besides.
 #[derive(Debug)]
 pub struct S2 {
     config: PolicyConfig,
     normal: Normalisation,
     slow: Slow,
+    backbone: Option<Backbone>,
     room: Room,
 }
 
 impl S2 {
-    pub(super) fn new(config: &PolicyConfig, normal: &Normalisation, slow: Slow) -> S2 {
-        S2 { config: config.clone(), normal: normal.clone(), slow, room: Room::default() }
+    pub(super) fn new(
+        config: &PolicyConfig,
+        normal: &Normalisation,
+        slow: Slow,
+        backbone: Option<Backbone>,
+    ) -> S2 {
+        let (config, normal) = (config.clone(), normal.clone());
+        S2 { config, normal, slow, backbone, room: Room::default() }
     }
 }
 
@@ -98,14 +107,25 @@ impl Mind for S2 {
         let words = padded_words(config, instruction.words)?;
         let mut normal = vec![0.0; config.state];
         self.normal.normal_state(state, &mut normal);
+        let features = match (&config.s2.borrowed, &self.backbone) {
+            (None, _) => None,
+            (Some(borrowed), None) => return Err(not_lent(borrowed)),
+            (Some(_), Some(backbone)) => {
+                let place = config.s2.cameras[0];
+                let camera = &config.cameras[place];
+                Some(backbone.features(camera, pictures[place], instruction.text)?)
+            }
+        };
         let mut tape = Tape::forward_in(Cpu::best(), std::mem::take(&mut self.room));
         let given = tape.given(1, padded(config.state), |into| rows(into, 0, &normal));
+        let borrowed = features
+            .map(|features| tape.given(1, padded(features.len()), |into| rows(into, 0, &features)));
         let stem = config.s2.backbone.stages[0];
         let mut fill = |camera: usize, into: &mut Blocked| {
             let shape = [stem.kernel, stem.stride];
             windows(&config.cameras[camera], pictures[camera], shape, Shift::default(), 0, into);
         };
-        let out = self.slow.read(&mut tape, 1, words, given, &mut fill);
+        let out = self.slow.read(&mut tape, 1, words, given, borrowed, &mut fill);
         tape.value(out.latent).read_token(0, latent);
         self.room = tape.into_room();
         if latent.iter().all(|value| value.is_finite()) {

@@ -177,6 +177,9 @@ pub fn s2(config: &PolicyConfig) -> Vec<Tensor> {
     list.norm("s2.read_words", s2.width);
     list.eyes("s2", &s2.backbone, s2.width, s2.width, s2.keypoints);
     list.product("s2.state", s2.width, padded(config.state), 1.0);
+    if let Some(borrowed) = &s2.borrowed {
+        list.product("s2.borrowed", s2.width, padded(borrowed.features), 1.0);
+    }
     list.table("s2.places", s2_tokens(config), s2.width, 0.3);
     list.table("s2.readout", 1, s2.width, 0.5);
     let gain = 1.0 / (2.0 * s2.layers as f32).sqrt();
@@ -206,11 +209,12 @@ pub fn memory_tokens(config: &PolicyConfig) -> usize {
     seen_tokens(config, &config.s1.backbone, &config.s1.cameras) + 1
 }
 
-/// Tokens of S2: what was read, positions and keypoints of its cameras, the state, and the one that is
-/// read out.
+/// Tokens of S2: what was read, positions and keypoints of its cameras, what is borrowed if anything is,
+/// the state, and the one that is read out.
 #[must_use]
 pub fn s2_tokens(config: &PolicyConfig) -> usize {
-    READINGS + seen_tokens(config, &config.s2.backbone, &config.s2.cameras) + 2
+    let n_borrowed = usize::from(config.s2.borrowed.is_some());
+    READINGS + seen_tokens(config, &config.s2.backbone, &config.s2.cameras) + n_borrowed + 2
 }
 
 fn seen_tokens(config: &PolicyConfig, backbone: &BackboneConfig, cameras: &[usize]) -> usize {

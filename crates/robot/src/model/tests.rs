@@ -221,3 +221,24 @@ fn a_policy_comes_back_from_its_file_and_other_files_are_refused() {
     let error = Policy::load(&path).expect_err("another normalisation");
     assert!(error.to_string().contains("chunk has 1 values where 2"), "{error}");
 }
+
+#[cfg(not(feature = "backbones"))]
+#[test]
+fn a_policy_that_borrows_is_read_but_gives_no_latent_where_nothing_can_be_lent() {
+    use super::config::Borrowed;
+
+    let mut config = twin::config();
+    config.s2.borrowed = Some(Borrowed { model: "clip".to_owned(), features: 40 });
+    let normal = Normalisation::unit(&config);
+    let mut policy = Policy::drawn(config, normal, 5).expect("a policy");
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = policy.lend(Some(folder.path())).expect_err("built without");
+    assert!(matches!(error, crate::Error::Program { .. }), "{error}");
+    let (picture, mut latent) = (picture(1), [0.0; 32]);
+    let instruction = Instruction { text: "open", words: &[2] };
+    let mut s2 = policy.s2(Precision::F32);
+    let error = s2.think(&[&picture], &state(), instruction, &mut latent).expect_err("not lent");
+    assert!(error.to_string().contains("`clip` of 40 features, and none is given"), "{error}");
+    // S1 needs none.
+    policy.s1(Precision::F32).see(&[&picture], &self::latent()).expect("seen");
+}

@@ -24,6 +24,8 @@ pub enum Told<'a> {
 
 /// How long a process may take to come up: it reads weights, and other work may be in its way.
 const START: Duration = Duration::from_secs(60);
+/// How much longer S2 may take where it borrows from an open model, which may have billions of weights.
+const BORROWED_TIMES: u32 = 12;
 /// How often a process may end before it ever lived.
 const MOST_BAD_STARTS: u32 = 3;
 
@@ -48,7 +50,9 @@ pub fn deploy(
     let command = Arc::new(command);
     let part = |role: Role, silence: u64| {
         let command = Arc::clone(&command);
-        let patience = Patience { start: START, silence: Duration::from_secs(silence) };
+        let times = if role == Role::S2 && plan.backbone.is_some() { BORROWED_TIMES } else { 1 };
+        let (start, silence) = (START * times, Duration::from_secs(silence) * times);
+        let patience = Patience { start, silence };
         Part { role, command: Box::new(move || command(role)), patience }
     };
     let mut parts = vec![part(Role::World, 2), part(Role::S2, 10)];

@@ -28,7 +28,7 @@ pub fn part(role: Role, plan: &Plan) -> Result<()> {
         Role::World => world(plan, wires),
         Role::S1(robot) => s1(plan, &wires, robot),
         Role::S2 => {
-            let (policy, checkpoint) = plan.policy()?;
+            let (policy, checkpoint) = plan.policy_of_s2()?;
             let s2 = LiveS2::new(&policy, plan.keep.into(), checkpoint);
             run_s2(s2, &wires, &Monotonic, SlowConfig::DEFAULT).map(drop)
         }

@@ -25,7 +25,7 @@ pub fn simulate(
     tell: &mut dyn FnMut(Told<'_>),
 ) -> Result<Played> {
     let n_robots = plan.n_robots()?;
-    let (policy, checkpoint) = plan.policy()?;
+    let (policy, checkpoint) = plan.policy_of_s2()?;
     // What is said in a tick is passed on after it: the wires are made after the world.
     let said = Arc::new(Mutex::new(Vec::new()));
     let words = Arc::clone(&said);

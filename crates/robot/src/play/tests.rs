@@ -26,6 +26,7 @@ fn plan(folder: &Path, task: Task) -> Plan {
         variation: Variation::HELD_OUT,
         folder: folder.to_owned(),
         iceoryx2: None,
+        backbone: None,
     };
     plan.write().expect("written");
     plan

@@ -127,8 +127,11 @@ impl Episodes for Demonstrations {
     }
 
     fn words(&self, episode: usize, variant: u64) -> Vec<u16> {
+        language::tokens(&self.text(episode, variant), self.n_words)
+    }
+
+    fn text(&self, episode: usize, variant: u64) -> String {
         let header = self.episodes[episode].header();
-        let text = reworded(header.task, header.robot, &header.instruction, variant);
-        language::tokens(&text, self.n_words)
+        reworded(header.task, header.robot, &header.instruction, variant)
     }
 }

@@ -213,6 +213,7 @@ fn go(
     keep: Option<(&Path, usize)>,
 ) -> Result<Outcome> {
     expect_body(policy)?;
+    policy.expect_lent()?;
     let told = if how.swapped { setup.with_wrong_words() } else { setup.clone() };
     let begin = |(folder, number)| Keeper::begin(folder, number, &told, Actor::Policy);
     let mut keeper = keep.map(begin).transpose()?;

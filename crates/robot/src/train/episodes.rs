@@ -68,6 +68,11 @@ pub trait Episodes: Sync {
 
     /// Words of the instruction by number, in one of its phrasings: which, `variant` decides.
     fn words(&self, episode: usize, variant: u64) -> Vec<u16>;
+
+    /// The same as text, for an open model that S2 borrows from; nothing where only words are known.
+    fn text(&self, _episode: usize, _variant: u64) -> String {
+        String::new()
+    }
 }
 
 /// Holds demonstrations to a policy.

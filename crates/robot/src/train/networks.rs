@@ -131,8 +131,16 @@ impl Networks<'_> {
         let (now, targets): (Vec<&Moment>, Vec<&[f32]>) =
             now().map(|(moment, targets)| (moment, targets.as_slice())).unzip();
         let state = self.states(tape, &then);
+        let borrowed = config.s2.borrowed.as_ref().map(|borrowed| {
+            let width = borrowed.features.next_multiple_of(nn::BLOCK);
+            tape.given(samples.len(), width, |into| {
+                for (at, sample) in samples.iter().enumerate() {
+                    write_rows(into, at, &sample.borrowed);
+                }
+            })
+        });
         let mut fill = self.fill(config.s2.backbone.stages[0], &then);
-        let read = self.slow.read(tape, then.len(), words, state, &mut fill);
+        let read = self.slow.read(tape, then.len(), words, state, borrowed, &mut fill);
         let told = self.slow.tell(tape, read.latent);
         let latent = tape.gather(&self.repeat, read.latent);
         let mut fill = self.fill(config.s1.backbone.stages[0], &now);

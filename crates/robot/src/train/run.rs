@@ -9,21 +9,29 @@ use std::time::{Duration, Instant};
 
 use super::{Episodes, Recipe, Stepped, Trainer, measure};
 use crate::error::Result;
-use crate::model::{Policy, PolicyConfig};
+use crate::model::{Lender, Policy, PolicyConfig};
 
 /// Time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
 
-/// Trains until the recipe's last step, or until `stop` rises, and tells of every step. A run that is new
-/// begins with the weights of `from`, where there is such a policy.
+/// What a run begins with.
+#[derive(Debug, Default)]
+pub struct Start {
+    /// A policy whose weights a new run begins with, if any.
+    pub from: Option<Policy>,
+    /// The open model that S2 borrows from, if it does.
+    pub lender: Option<Lender>,
+}
+
+/// Trains until the recipe's last step, or until `stop` rises, and tells of every step.
 ///
 /// # Errors
-/// If `from` has another shape, the folder holds a run of another shape or recipe or cannot be written, the data do not fit, or
+/// If what it begins with has another shape, the folder holds a run of another shape or recipe or cannot be written, the data do not fit, or
 /// training gives no numbers; what the last checkpoint holds stays.
 pub fn run(
     config: &PolicyConfig,
     recipe: Recipe,
-    from: Option<Policy>,
+    start: Start,
     episodes: &dyn Episodes,
     folder: &Path,
     stop: &AtomicBool,
@@ -38,12 +46,15 @@ pub fn run(
     let checkpoint = folder.join("checkpoint.safetensors");
     let mut trainer = if checkpoint.exists() {
         Trainer::resume(config, recipe, &checkpoint)?
-    } else if let Some(from) = from {
+    } else if let Some(from) = start.from {
         Trainer::going_on(config, from, recipe)?
     } else {
         let normal = measure(episodes, config, recipe.seed)?;
         Trainer::new(config.clone(), normal, recipe)?
     };
+    if let Some(lender) = start.lender {
+        trainer.borrow_from(lender)?;
+    }
     let save = |trainer: &Trainer| {
         trainer.save(&checkpoint)?;
         trainer.policy().save(&folder.join("policy.safetensors"), true)

@@ -8,7 +8,7 @@ use super::{Episodes, Recipe};
 use crate::error::Result;
 use crate::interface::{Camera, TICKS_PER_FRAME};
 use crate::language::{END, PAD, STRANGE};
-use crate::model::{Normalisation, PolicyConfig, Shift, padded_words};
+use crate::model::{Lender, Normalisation, PolicyConfig, Shift, not_lent, padded_words};
 
 /// Draws until one is where millimetres matter.
 const FINE_TRIES: usize = 12;
@@ -35,6 +35,8 @@ pub(super) struct Sample {
     pub(super) then: Moment,
     /// Words for S2, filled up.
     pub(super) words: Vec<usize>,
+    /// Features that S2 borrows, normalised; empty where it does not.
+    pub(super) borrowed: Vec<f32>,
     /// What S1 sees while it has that latent, and normalised actions, `[chunk, action]`; not numbers where
     /// nobody knows them.
     pub(super) now: Vec<(Moment, Vec<f32>)>,
@@ -49,6 +51,9 @@ pub(super) struct Source<'s> {
     pub(super) config: &'s PolicyConfig,
     pub(super) normal: &'s Normalisation,
     pub(super) recipe: &'s Recipe,
+    /// What S2 borrows from. It sees pictures that are not moved and reads texts of which nothing is hidden:
+    /// there would be no end of what it had to make.
+    pub(super) lender: Option<&'s Lender>,
     /// Whether pictures are moved and words hidden.
     pub(super) augments: bool,
 }
@@ -85,7 +90,8 @@ impl Source<'_> {
             })
             .collect();
         let looked = looked.map_or(0, |looked| looked.max(0) as usize);
-        let mut words = episodes.words(episode, rng.next_u64());
+        let variant = rng.next_u64();
+        let mut words = episodes.words(episode, variant);
         if self.augments && recipe.hidden_words > 0.0 {
             words.retain(|_| rng.random_range(0.0..1.0) >= recipe.hidden_words);
         }
@@ -93,6 +99,7 @@ impl Source<'_> {
             interrupt(&mut words, &mut rng);
         }
         let (then, _) = self.moment((episode, looked), &config.s2.cameras, &mut rng)?;
+        let borrowed = self.borrowed(&then, episode, variant)?;
         let mut now = Vec::with_capacity(ticks.len());
         for tick in ticks {
             let (moment, raw) = self.moment((episode, tick), &config.s1.cameras, &mut rng)?;
@@ -109,7 +116,16 @@ impl Source<'_> {
             }
             now.push((moment, targets));
         }
-        Ok(Sample { then, words: padded_words(config, &words)?, now })
+        Ok(Sample { then, words: padded_words(config, &words)?, borrowed, now })
+    }
+
+    /// What S2 borrows at a look.
+    fn borrowed(&self, then: &Moment, episode: usize, variant: u64) -> Result<Vec<f32>> {
+        let Some(borrowed) = &self.config.s2.borrowed else { return Ok(Vec::new()) };
+        let lender = self.lender.ok_or_else(|| not_lent(borrowed))?;
+        let place = self.config.s2.cameras[0];
+        let (camera, picture) = (&self.config.cameras[place], &then.pictures[place]);
+        lender.features(camera, picture, &self.episodes.text(episode, variant))
     }
 
     /// What there is at a tick for a network that looks through some cameras; and the state as it was.

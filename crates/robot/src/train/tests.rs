@@ -7,7 +7,7 @@ use nn::{Precision, threads};
 use super::episodes::starts;
 use super::sample::{Sample, Source};
 use super::twin::{Twin, config};
-use super::{Ages, Episodes, Recipe, Trainer, measure, run};
+use super::{Ages, Episodes, Recipe, Start, Trainer, measure, run};
 use crate::error::Error;
 use crate::interface::ACTION;
 use crate::model::{Instruction, Mind, Policy, PolicyConfig, is_position};
@@ -163,6 +163,7 @@ fn drawn(data: &Twin, recipe: &Recipe, n: u64) -> Vec<Sample> {
         config: &config,
         normal: &normal,
         recipe,
+        lender: None,
         augments: true,
     };
     (0..n).map(|idx| source.draw(1, 1, idx).expect("a sample")).collect()
@@ -240,11 +241,12 @@ fn a_run_stops_when_told_to_and_goes_on_in_its_folder() {
         steps.push(stepped.step);
         stop.store(stepped.step == 2, Ordering::Relaxed);
     };
-    let first = run(&config(), recipe(4), None, &data, folder.path(), &stop, &mut tell);
+    let first = run(&config(), recipe(4), Start::default(), &data, folder.path(), &stop, &mut tell);
     assert!(first.expect("a run").step() == 2);
     stop.store(false, Ordering::Relaxed);
     let mut tell = |stepped: &super::Stepped| steps.push(stepped.step);
-    let second = run(&config(), recipe(4), None, &data, folder.path(), &stop, &mut tell);
+    let second =
+        run(&config(), recipe(4), Start::default(), &data, folder.path(), &stop, &mut tell);
     let second = second.expect("a run");
     assert_eq!(steps, [1, 2, 3, 4]);
     let mut whole = trainer(4, &data);

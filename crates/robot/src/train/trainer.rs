@@ -11,7 +11,7 @@ use super::sample::{Sample, Source};
 use super::{Episodes, Recipe};
 use crate::error::{Error, Result};
 use crate::model::network::{Fast, Maker, Slow};
-use crate::model::{Normalisation, Policy, PolicyConfig};
+use crate::model::{Lender, Normalisation, Policy, PolicyConfig};
 
 /// Streams of random numbers: samples that are learned from, and that are only looked at.
 const LEARNED: u64 = 1;
@@ -42,6 +42,7 @@ pub struct Trainer {
     pub(super) policy: Policy,
     pub(super) recipe: Recipe,
     pub(super) adam: AdamW,
+    lender: Option<Lender>,
     cpu: Cpu,
     rooms: Vec<Room>,
 }
@@ -56,7 +57,8 @@ impl Trainer {
         let mut policy = Policy::drawn(config, normal, recipe.seed)?;
         policy.recipe = Some(serde_json::to_string(&recipe).expect("plain data"));
         let adam = AdamW::new(&policy.weights.parameters);
-        Ok(Trainer { policy, recipe, adam, cpu: Cpu::best(), rooms: Vec::new() })
+        let (cpu, rooms) = (Cpu::best(), Vec::new());
+        Ok(Trainer { policy, recipe, adam, lender: None, cpu, rooms })
     }
 
     /// Before the first step, with the weights and the normalisation of a policy that is there.
@@ -72,6 +74,16 @@ impl Trainer {
         let mut trainer = Trainer::new(from.config.clone(), from.normalisation.clone(), recipe)?;
         trainer.policy.weights = from.weights;
         Ok(trainer)
+    }
+
+    /// Lets S2 borrow from an open model. A policy that borrows can only be trained so.
+    ///
+    /// # Errors
+    /// If it is another model than the policy is for.
+    pub fn borrow_from(&mut self, lender: Lender) -> Result<()> {
+        self.policy.lend_opened(lender.backbone().clone())?;
+        self.lender = Some(lender);
+        Ok(())
     }
 
     /// The policy as it is.
@@ -137,11 +149,13 @@ impl Trainer {
         stream: u64,
         learns: bool,
     ) -> Result<(Loss, Option<Gradients>)> {
-        let Trainer { policy, recipe, cpu, rooms, .. } = self;
+        let Trainer { policy, recipe, lender, cpu, rooms, .. } = self;
+        let lender = lender.as_ref();
         let Policy { config, normalisation: normal, weights, .. } = &*policy;
         check(episodes, config)?;
         let starts = starts(episodes);
-        let source = Source { episodes, starts: &starts, config, normal, recipe, augments: learns };
+        let (starts, augments) = (&starts, learns);
+        let source = Source { episodes, starts, config, normal, recipe, lender, augments };
         let make = Maker { weights, precision: Precision::F32, learns };
         let networks = Networks {
             fast: Fast::new(make, config),

@@ -63,6 +63,8 @@ pub(crate) struct Twin {
     pub(crate) fine: bool,
     /// Whether somebody else acted than said what to do.
     pub(crate) strayed: bool,
+    /// Whether words say nothing, and texts alone name one of two places, which pictures do not show.
+    pub(crate) mute: bool,
 }
 
 /// Where the squares are, and which is reached: red is 0, green 1.
@@ -76,7 +78,8 @@ const SIDE: usize = 5;
 
 impl Twin {
     pub(crate) fn new(n: usize) -> Twin {
-        Twin { cameras: config().cameras, n, misnamed: false, fine: false, strayed: false }
+        let cameras = config().cameras;
+        Twin { cameras, n, misnamed: false, fine: false, strayed: false, mute: false }
     }
 
     fn scene(episode: usize) -> Scene {
@@ -88,6 +91,15 @@ impl Twin {
             second = one();
         }
         Scene { squares: [first, second], named: rng.random_range(0..2) }
+    }
+}
+
+impl Twin {
+    /// What is reached.
+    fn goal(&self, episode: usize) -> [usize; 2] {
+        let scene = Twin::scene(episode);
+        let places = if self.mute { [[2, 2], [20, 20]] } else { scene.squares };
+        places[scene.named]
     }
 }
 
@@ -128,8 +140,7 @@ impl Episodes for Twin {
         let mut state = [0.0; STATE];
         self.state(episode, 0, &mut state)?;
         into.copy_from_slice(&state[..ACTION]);
-        let scene = Twin::scene(episode);
-        for (to, at) in into.iter_mut().zip(scene.squares[scene.named]) {
+        for (to, at) in into.iter_mut().zip(self.goal(episode)) {
             *to = at as f32 / 24.0 - 0.4;
         }
         into[ACTION - 1] = 0.5;
@@ -137,8 +148,7 @@ impl Episodes for Twin {
     }
 
     fn marks(&self, episode: usize, _: usize, into: &mut [f32]) -> Result<bool> {
-        let scene = Twin::scene(episode);
-        for (to, at) in into.iter_mut().zip(scene.squares[scene.named]) {
+        for (to, at) in into.iter_mut().zip(self.goal(episode)) {
             *to = at as f32 / 12.0 - 0.8;
         }
         Ok(true)
@@ -160,6 +170,11 @@ impl Episodes for Twin {
 
     fn words(&self, episode: usize, _: u64) -> Vec<u16> {
         let named = Twin::scene(episode).named;
-        vec![2 + u16::from((named == 1) != self.misnamed)]
+        vec![2 + u16::from(!self.mute && (named == 1) != self.misnamed)]
+    }
+
+    fn text(&self, episode: usize, _: u64) -> String {
+        let is_green = (Twin::scene(episode).named == 1) != self.misnamed;
+        format!("put the {} cube in the bin", if is_green { "green" } else { "red" })
     }
 }

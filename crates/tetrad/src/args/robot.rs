@@ -41,8 +41,9 @@ pub(crate) enum Robot {
     Scene(Scene),
     /// Say what a policy is: shape, parameters, what it was trained with.
     Info {
-        /// A policy's safetensors, or the name of a shape: tiny, small, medium, helix.
-        #[arg(value_name = "FILE|NAME")]
+        /// A policy's safetensors, the name of a shape (tiny, small, medium, helix), or the folder of an open
+        /// model for `--backbone`.
+        #[arg(value_name = "FILE|NAME|DIR")]
         policy: String,
     },
 }
@@ -105,6 +106,10 @@ pub(crate) struct Train {
     /// Shape of the policy: tiny, small, medium.
     #[arg(long, default_value = "tiny")]
     pub(crate) shape: String,
+    /// Folder of an open vision-language model whose features S2 learns to use besides its own; it stays as
+    /// it is.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backbone: Option<PathBuf>,
     /// TOML file of a recipe (default: the one that `tiny` is trained with).
     #[arg(long, value_name = "FILE")]
     pub(crate) recipe: Option<PathBuf>,
@@ -129,6 +134,9 @@ pub(crate) struct Run {
     /// The policy's safetensors (default: the one that comes with the program).
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// Folder of the open model that the policy has learned with, if it has.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backbone: Option<PathBuf>,
     /// A task; repeat for several, which take turns. `handover` has two robots.
     #[arg(long = "task", value_name = "TASK", default_value = "pick-place")]
     pub(crate) tasks: Vec<String>,
@@ -230,8 +238,11 @@ pub(crate) struct Eval {
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// Let scripted experts act, which see the simulator's state: what can be done at all.
-    #[arg(long, conflicts_with_all = ["policy", "swapped", "int8", "newest"])]
+    #[arg(long, conflicts_with_all = ["policy", "backbone", "swapped", "int8", "newest"])]
     pub(crate) expert: bool,
+    /// Folder of the open model that the policy has learned with, if it has.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backbone: Option<PathBuf>,
     /// A task; repeat for several (default: all).
     #[arg(long = "task", value_name = "TASK")]
     pub(crate) tasks: Vec<String>,

@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use indicatif::{ProgressBar, ProgressStyle};
 use robot::collect::{Actor, CollectConfig, Collected};
 use robot::interface::TICK_NS;
-use robot::model::{Policy, PolicyConfig};
+use robot::model::config::Borrowed;
+use robot::model::{Backbone, Lender, Policy, PolicyConfig};
 use robot::study::{Corrected, Rehearsal};
 use robot::tasks::{Task, Variation};
-use robot::train::{Ages, Pointed, Recipe, Stepped};
+use robot::train::{Ages, Pointed, Recipe, Start, Stepped};
 use runs::Store;
 use serde::Serialize;
 
@@ -160,7 +161,9 @@ fn train(flags: &Train, ages: Option<Ages>, output: &Output) -> anyhow::Result<S
     recipe.steps = flags.steps.unwrap_or(recipe.steps);
     recipe.seed = flags.seed.unwrap_or(recipe.seed);
     recipe.ages = ages.unwrap_or(recipe.ages);
-    let shape = PolicyConfig::shipped(&flags.shape)?;
+    let mut shape = PolicyConfig::shipped(&flags.shape)?;
+    let backbone = flags.backbone.as_deref().map(Backbone::open).transpose()?;
+    shape.s2.borrowed = backbone.as_ref().map(|backbone| backbone.shape().clone());
     let stop = interrupted();
     let (config, demonstrations) = robot_lerobot::episodes(flags, shape, &stop, output)?;
     let n_parameters = config.n_parameters();
@@ -211,8 +214,13 @@ fn train(flags: &Train, ages: Option<Ages>, output: &Output) -> anyhow::Result<S
     };
     let (steps, seed) = (recipe.steps, recipe.seed);
     let from = flags.from.as_ref().map(|path| Policy::load(path)).transpose()?;
-    let (episodes, to) = (demonstrations.as_ref(), &flags.to);
-    let trainer = robot::train::run(&config, recipe, from, episodes, to, &stop, &mut tell)?;
+    // Beside episodes of ours, so that all runs find them; a dataset of somebody's is left as it is.
+    let is_ours = !robot::lerobot::is_dataset(&flags.episodes);
+    let kept = if is_ours { &flags.episodes } else { &flags.to };
+    std::fs::create_dir_all(kept)?;
+    let lender = backbone.map(|backbone| Lender::new(backbone, kept)).transpose()?;
+    let (episodes, to, start) = (demonstrations.as_ref(), &flags.to, Start { from, lender });
+    let trainer = robot::train::run(&config, recipe, start, episodes, to, &stop, &mut tell)?;
     bar.finish_and_clear();
     let last = last.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let answer = Trained {
@@ -248,6 +256,9 @@ struct Described {
 }
 
 fn info(name: &str, output: &Output) -> anyhow::Result<Status> {
+    if std::path::Path::new(name).is_dir() {
+        return info_of_backbone(name, output);
+    }
     let is_shape = PolicyConfig::names().any(|known| known == name);
     let (config, recipe) = if is_shape {
         (PolicyConfig::shipped(name)?, None)
@@ -260,13 +271,28 @@ fn info(name: &str, output: &Output) -> anyhow::Result<Status> {
     output.answer("tetrad.robot.info", &described, || {
         let Described { config, recipe, .. } = &described;
         format!(
-            "{}: {n_parameters} parameters, latent {}, {} cameras, chunks of {} ticks\n{}",
+            "{}: {n_parameters} parameters, latent {}, {} cameras, chunks of {} ticks\n{}{}",
             config.name,
             config.latent,
             config.cameras.len(),
             config.chunk_ticks(),
+            config.s2.borrowed.as_ref().map_or(String::new(), borrowed_text),
             recipe.as_ref().map_or(String::new(), |recipe| format!("trained with {recipe}\n"))
         )
+    })?;
+    Ok(Status::Ok)
+}
+
+fn borrowed_text(Borrowed { model, features }: &Borrowed) -> String {
+    format!("S2 borrows {features} features from a `{model}`: give its folder with `--backbone`\n")
+}
+
+/// What an open model's folder holds.
+fn info_of_backbone(folder: &str, output: &Output) -> anyhow::Result<Status> {
+    let backbone = Backbone::open(std::path::Path::new(folder))?;
+    output.answer("tetrad.robot.backbone", backbone.shape(), || {
+        let Borrowed { model, features } = backbone.shape();
+        format!("{folder}: an open model, `{model}`, that gives {features} features\n")
     })?;
     Ok(Status::Ok)
 }

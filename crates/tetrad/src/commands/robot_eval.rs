@@ -28,6 +28,9 @@ struct Settings {
     policy: Option<PathBuf>,
     /// SHA-256 of the policy's file.
     digest: String,
+    /// Folder of the open model that it borrows from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    backbone: Option<PathBuf>,
     /// Whether experts act in its place.
     #[serde(default, skip_serializing_if = "is_false")]
     expert: bool,
@@ -82,8 +85,9 @@ pub(super) fn variation(scenes: Scenes) -> Variation {
 }
 
 pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Result<Status> {
-    let (policy, digest) = Policy::or_shipped(flags.policy.as_deref())?;
+    let (mut policy, digest) = Policy::or_shipped(flags.policy.as_deref())?;
     expect_body(&policy)?;
+    policy.lend(flags.backbone.as_deref())?;
     let variation = variation(flags.scenes);
     let tick_millis = (TICK_NS / 1_000_000) as u32;
     let thinking = flags.thinking.div_ceil(tick_millis);
@@ -91,6 +95,7 @@ pub(crate) fn run(flags: &Eval, store: &Store, output: &Output) -> anyhow::Resul
     let settings = Settings {
         policy: flags.policy.clone(),
         digest,
+        backbone: flags.backbone.clone(),
         expert: flags.expert,
         tasks: tasks(&flags.tasks)?,
         attempts: flags.attempts,

@@ -46,6 +46,8 @@ struct Settings<'a> {
     simulated_time: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     iceoryx2: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backbone: &'a Option<PathBuf>,
 }
 
 /// One thing that happened to a process.
@@ -96,6 +98,7 @@ pub(crate) fn play(
         variation: variation(flags.scenes),
         folder: PathBuf::new(),
         iceoryx2: flags.iceoryx2.clone(),
+        backbone: flags.backbone.as_ref().map(absolute).transpose()?,
     };
     // Before there is a run: what cannot be played leaves none behind.
     let n_robots = plan.n_robots()?;
@@ -112,6 +115,7 @@ pub(crate) fn play(
         seconds: flags.seconds,
         simulated_time: flags.simulated_time,
         iceoryx2: &plan.iceoryx2,
+        backbone: &plan.backbone,
     };
     let mut run = store.create("robot", "run", &settings, flags.seed)?;
     plan.folder = run.path().to_owned();

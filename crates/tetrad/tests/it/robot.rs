@@ -124,6 +124,63 @@ fn a_policy_is_trained_evaluated_run_and_looked_at_again() {
     assert_refused(folder, &["robot", "replay", run], "no attempts on record", "--record");
 }
 
+/// Tiny open models with drawn weights, and how the program is told of one.
+fn backbone(model: &str) -> String {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("../nn/tests/data/backbones");
+    all.join(model).to_str().expect("text").to_owned()
+}
+
+#[test]
+fn a_policy_borrows_from_an_open_model_only_with_its_feature() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let siglip = backbone("siglip");
+    let train = ["robot", "train", "--episodes", "demos", "--to", "borrows", "--recipe"];
+    let train = [&train[..], &["recipe.toml", "--backbone", &siglip]].concat();
+    let eval = ["robot", "eval", "--task", TASK, "--attempts", "1", "--act-every", "45"];
+    let run = ["robot", "run", "--task", TASK, "--seconds", "1", "--simulated-time"];
+    let lent = ["--backbone", &siglip];
+    if !cfg!(feature = "backbones") {
+        let info = ["robot", "info", &siglip];
+        let recipe = toml::to_string(&Recipe::tiny()).expect("plain data");
+        std::fs::write(folder.join("recipe.toml"), recipe).expect("written");
+        for args in [&train[..], &[&eval[..], &lent].concat(), &[&run[..], &lent].concat(), &info] {
+            let refused = tetrad(folder, args);
+            assert_eq!(refused.code, 3, "{args:?}: {refused:?}");
+            assert!(refused.stderr.contains("--features backbones"), "{refused:?}");
+        }
+        return;
+    }
+    policy(folder);
+    let trained = tetrad(folder, &train);
+    assert_eq!(trained.code, 0, "{trained:?}");
+    let borrows = ["--policy", "borrows/policy.safetensors"];
+    let (eval, run) = ([&eval[..], &borrows].concat(), [&run[..], &borrows].concat());
+    for args in [&eval, &run] {
+        assert_refused(
+            folder,
+            args,
+            "`siglip` of 32 features, and none is given",
+            "--backbone DIR",
+        );
+        let done = tetrad(folder, &[&args[..], &lent].concat());
+        assert_eq!(done.code, 0, "{done:?}");
+        let clip = ["--backbone", &backbone("clip")];
+        assert_refused(folder, &[&args[..], &clip].concat(), "a `clip` of 40", "--backbone DIR");
+    }
+    let plain = ["robot", "eval", "--attempts", "1", "--backbone", &siglip];
+    assert_refused(folder, &plain, "was trained without one", "--backbone DIR");
+    for (of, says) in
+        [("borrows/policy.safetensors", "borrows 32 features"), (&siglip, "32 features")]
+    {
+        let said = tetrad(folder, &["robot", "info", of]);
+        assert_eq!(said.code, 0, "{said:?}");
+        assert!(said.stdout.contains(says), "{said:?}");
+    }
+    let texts = ["robot", "info", "demos"];
+    assert_refused(folder, &texts, "config.json", "--backbone DIR");
+}
+
 /// Ages of the latent, in ticks with their weights, in the recipe of a policy that is trained with
 /// `--latent-age`.
 fn ages_trained_with(folder: &Path, asked: &str) -> Vec<(u32, f64)> {

@@ -20,12 +20,15 @@ const FLOORS: [(&str, &[&str]); 9] = [
 ];
 
 /// Crates from outside that only the crates named beside them may name.
-const RESERVED: [(&str, &[&str]); 6] = [
+const RESERVED: [(&str, &[&str]); 9] = [
     ("reqwest", &["llm"]),
     ("tokio", &["llm"]),
     ("clap", &["tetrad"]),
     ("anyhow", &["tetrad"]),
     ("candle-core", &["nn"]),
+    ("candle-nn", &["nn"]),
+    ("candle-transformers", &["nn"]),
+    ("tokenizers", &["nn"]),
     ("safetensors", &["nn", "kernels"]),
 ];
 

@@ -20,7 +20,7 @@ pub struct Read {
 /// What S2 has read and seen, before it thinks.
 pub struct Regarded {
     /// What was read, then tokens of its cameras; the rest is free.
-    parts: [Var; MOST_CAMERAS * PARTS + 3],
+    parts: [Var; MOST_CAMERAS * PARTS + 4],
     n_parts: usize,
     /// As in [`Read`].
     pub heat: [Heat; KEYPOINT_SCALES],
@@ -42,6 +42,8 @@ pub struct Slow {
     /// Places of its cameras among all.
     cameras: Vec<usize>,
     state: Product,
+    /// From an open model's features to a token.
+    borrowed: Option<Product>,
     places: Embedding,
     readout: Embedding,
     layers: Vec<Layer>,
@@ -76,6 +78,7 @@ impl Slow {
             eyes: Eyes::new(make, "s2", &s2.backbone, &config.cameras),
             cameras: s2.cameras.clone(),
             state: make.product("s2.state"),
+            borrowed: s2.borrowed.as_ref().map(|_| make.product("s2.borrowed")),
             places: make.table("s2.places"),
             readout: make.table("s2.readout"),
             layers: (0..s2.layers).map(|at| layer("layers", at)).collect(),
@@ -89,7 +92,8 @@ impl Slow {
     }
 
     /// What `n` samples come to, from the numbers of their words, as many
-    /// for each, and normalised states `[n, state]` filled up to whole blocks.
+    /// for each, and normalised states `[n, state]` filled up to whole blocks; and where features are
+    /// borrowed these, `[n, features]`, normalised and filled up likewise.
     ///
     /// Words are read first, alone: what is asked for decides what is looked for in the pictures.
     pub fn read<'a>(
@@ -98,9 +102,14 @@ impl Slow {
         n: usize,
         words: Vec<usize>,
         state: Var,
+        borrowed: Option<Var>,
         fill: &mut Fill<'_>,
     ) -> Read {
-        let Regarded { mut parts, n_parts, heat, found } = self.regard(tape, n, words, fill);
+        let Regarded { mut parts, mut n_parts, heat, found } = self.regard(tape, n, words, fill);
+        if let (Some(product), Some(features)) = (&self.borrowed, borrowed) {
+            parts[n_parts] = tape.product(product, features, None);
+            n_parts += 1;
+        }
         parts[n_parts] = tape.product(&self.state, state, None);
         parts[n_parts + 1] = tape.table(&self.readout, n);
         let mut x = tape.join(&parts[..n_parts + 2], n);
@@ -137,7 +146,7 @@ impl Slow {
         let readings = tape.norm(&self.read_words, x);
         let first = tape.gather(&self.first, readings);
         let films = self.eyes.films(tape, first);
-        let mut parts = [readings; MOST_CAMERAS * PARTS + 3];
+        let mut parts = [readings; MOST_CAMERAS * PARTS + 4];
         let (mut n_parts, mut first_seen) = (1, None);
         for camera in &self.cameras {
             let seen = self.eyes.look(tape, *camera, n, films, fill);

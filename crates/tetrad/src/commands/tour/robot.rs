@@ -92,6 +92,7 @@ fn real(store: &Store, seed: u64, output: &Output) -> anyhow::Result<Real> {
         simulated_time: false,
         rerun: None,
         iceoryx2: None,
+        backbone: None,
         open: false,
     };
     let answer = robot_run::play(&flags, store, &AtomicBool::new(false), output)?;
