@@ -1,4 +1,4 @@
-//! Primitives as triangles, counter-clockwise seen from outside.
+//! Primitives and other bodies as triangles, counter-clockwise seen from outside.
 
 use std::f32::consts::{PI, TAU};
 
@@ -29,6 +29,19 @@ impl Mesh {
             Shape::Cylinder(radius, half) => cylinder(radius, half),
             Shape::Ball(radius) => ball(radius),
         }
+    }
+
+    /// Triangles by the indices of their corners; nothing where a corner is not among the vertices, or
+    /// is beyond the 65536 that an index can name.
+    #[must_use]
+    pub fn of_triangles(vertices: Vec<Vec3>, triangles: &[[i32; 3]]) -> Option<Self> {
+        let corner = |&idx: &i32| {
+            let idx = u16::try_from(idx).ok()?;
+            (usize::from(idx) < vertices.len()).then_some(idx)
+        };
+        let triangle = |[a, b, c]: &[i32; 3]| Some([corner(a)?, corner(b)?, corner(c)?]);
+        let triangles = triangles.iter().map(triangle).collect::<Option<_>>()?;
+        Some(Self { vertices, triangles })
     }
 }
 
@@ -93,6 +106,16 @@ fn ball(radius: f32) -> Mesh {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn triangles_have_corners_that_are_there() {
+        let corners = vec![Vec3::ZERO, Vec3::X, Vec3::Y];
+        let mesh = Mesh::of_triangles(corners.clone(), &[[0, 1, 2]]);
+        assert_eq!(mesh.map(|mesh| mesh.triangles), Some(vec![[0, 1, 2]]));
+        for idx in [3, -1, 70_000] {
+            assert!(Mesh::of_triangles(corners.clone(), &[[0, 1, idx]]).is_none(), "{idx}");
+        }
+    }
 
     #[test]
     fn every_triangle_looks_outwards() {
