@@ -333,7 +333,8 @@ mod tests {
 
     #[test]
     fn a_slower_world_gets_every_so_many_actions() {
-        let chunk: Vec<f32> = (0..9_u8).flat_map(|tick| [tick, 100 + tick].map(f32::from)).collect();
+        let chunk: Vec<f32> =
+            (0..9_u8).flat_map(|tick| [tick, 100 + tick].map(f32::from)).collect();
         let actions = thinned(&chunk, 2, 4);
         let values: Vec<_> = actions.iter().map(|action| [action[0], action[1]]).collect();
         assert_eq!(values, [[0.0, 100.0], [4.0, 104.0], [8.0, 108.0]]);

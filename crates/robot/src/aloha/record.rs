@@ -8,15 +8,8 @@ use crate::interface::Camera;
 use crate::lerobot::{RecordConfig, Recorder, Rows};
 
 /// Names of an arm's values.
-const ARM: [&str; 7] = [
-    "waist",
-    "shoulder",
-    "elbow",
-    "forearm_roll",
-    "wrist_angle",
-    "wrist_rotate",
-    "gripper",
-];
+const ARM: [&str; 7] =
+    ["waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate", "gripper"];
 
 /// What to record, and how much of it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -48,7 +48,9 @@ impl View {
             let rgb = [0, 1, 2].map(|at| byte(model.geom_rgba()[geom][at]));
             Ok(vec![Part { mesh: mesh(model, geom)?, pose: Pose3::IDENTITY, rgb }])
         };
-        let models = Models::of_parts(geoms.iter().map(part).collect::<Result<_>>()?);
+        let mut models = Models::of_parts(geoms.iter().map(part).collect::<Result<_>>()?);
+        // The package's scene has no sky.
+        models.background = [0; 3];
         #[allow(clippy::cast_precision_loss, reason = "pictures are small")]
         let wide = camera.width as f32 / camera.height as f32;
         let half_height = 0.5 * single(model.cam_fovy()[idx]).to_radians();

@@ -16,9 +16,6 @@ use crate::collect::{Episode, list};
 use crate::error::{Error, Result};
 use crate::interface::TICKS_PER_FRAME;
 
-/// Ticks of a row.
-const PER_ROW: usize = TICKS_PER_FRAME as usize;
-
 /// What to export.
 #[derive(Debug, Clone)]
 pub struct ExportConfig {

@@ -112,7 +112,8 @@ impl Writer {
                 Kind::Floats(n) => json!({ "dtype": "float32", "shape": [n], "names": names }),
                 Kind::Float => json!({ "dtype": "float32", "shape": [1], "names": null }),
                 Kind::Picture => {
-                    let camera = self.about.cameras.iter().find(|camera| camera_key(camera) == *name);
+                    let camera =
+                        self.about.cameras.iter().find(|camera| camera_key(camera) == *name);
                     let [height, width] = camera.map_or([0; 2], |one| [one.height, one.width]);
                     json!({ "dtype": "image", "shape": [height, width, 3],
                             "names": ["height", "width", "channels"] })
