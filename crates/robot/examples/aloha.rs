@@ -112,10 +112,8 @@ fn count(
 fn look(aloha: &mut Aloha, folder: &Path, policy: Option<&str>, seed: u64) -> Answer<()> {
     std::fs::create_dir_all(folder)?;
     let camera = |[width, height]: [usize; 2]| Camera { name: CAMERA.to_owned(), width, height };
-    let mut views = vec![
-        View::new(aloha, camera([640, 480]))?,
-        View::new(aloha, camera(Recording::DEFAULT.size))?,
-    ];
+    let mut views =
+        [View::new(aloha, camera([640, 480]))?, View::new(aloha, camera(Recording::DEFAULT.size))?];
     let (mut step, mut saved) = (0, Ok(()));
     let mut observer = |aloha: &Aloha, _: &[f32; ACTION]| {
         for (view, size) in views.iter_mut().zip(["large", "small"]) {
