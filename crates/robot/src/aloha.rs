@@ -7,6 +7,9 @@
 //! fourteen numbers, reward 4 is success.
 
 mod expert;
+mod player;
+mod record;
+mod view;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +20,9 @@ use rand_chacha::ChaCha8Rng;
 use rapier3d::glamx::{Pose3, Quat, Vec3};
 
 pub use expert::{Outcome, demonstrate};
+pub use player::Player;
+pub use record::{Recording, record};
+pub use view::View;
 
 use crate::error::{Error, Result};
 
@@ -26,6 +32,12 @@ pub const ACTION: usize = 14;
 pub const N_STEPS: usize = 400;
 /// Reward of success.
 pub const SUCCESS: u8 = 4;
+/// Actions a second.
+pub const RATE_HZ: u32 = 50;
+/// The package's camera that policies look through.
+pub const CAMERA: &str = "top";
+/// Seeds from this one on are for evaluations: none of them is recorded.
+pub const HELD_OUT: u64 = 100_000;
 
 /// Steps of physics, of 2 ms, in one action.
 const SUBSTEPS: usize = 10;
@@ -58,6 +70,27 @@ impl AlohaTask {
         }
     }
 
+    /// The task of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] where there is none.
+    pub fn parse(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|task| task.name() == name);
+        found.ok_or_else(|| {
+            Error::config("gym-aloha", format!("no task `{name}`: use transfer_cube or insertion"))
+        })
+    }
+
+    /// What a policy is told to do.
+    #[must_use]
+    pub fn instruction(self) -> &'static str {
+        match self {
+            Self::TransferCube => "pick up the red cube and give it to the other hand",
+            Self::Insertion => "pick up the red stick and put it into the other hand's box",
+        }
+    }
+
     /// Where objects lie at first, at random as in the package: x and y ranges of each.
     fn places(self) -> &'static [[f64; 4]] {
         match self {
@@ -68,6 +101,7 @@ impl AlohaTask {
 }
 
 /// An environment of the package.
+#[derive(Debug)]
 pub struct Aloha {
     task: AlohaTask,
     data: MjData<Arc<MjModel>>,

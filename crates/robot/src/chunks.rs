@@ -190,6 +190,21 @@ impl Chunks {
     }
 }
 
+/// Actions of every `every`-th tick of a chunk, `[tick, value]`, for worlds that take fewer a second. What an
+/// [`Action`] has beyond `width` values is 0.
+///
+/// # Panics
+/// If an action has more values than an [`Action`], or one of both numbers is 0.
+#[must_use]
+pub fn thinned(chunk: &[f32], width: usize, every: usize) -> Vec<Action> {
+    let action = |values: &[f32]| {
+        let mut action = [0.0; ACTION];
+        action[..width].copy_from_slice(values);
+        action
+    };
+    chunk.chunks_exact(width).step_by(every).map(action).collect()
+}
+
 /// When a policy says that its task is done: its completed share stays high for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Completion {
@@ -314,6 +329,16 @@ mod tests {
             / (weights[0] + weights[1] + weights[2]);
         assert!((at(&chunks, 2).expect("an action") - expected).abs() < 1e-6);
         assert_eq!(at(&chunks, 4), Some(4.0));
+    }
+
+    #[test]
+    fn a_slower_world_gets_every_so_many_actions() {
+        let chunk: Vec<f32> =
+            (0..9_u8).flat_map(|tick| [tick, 100 + tick].map(f32::from)).collect();
+        let actions = thinned(&chunk, 2, 4);
+        let values: Vec<_> = actions.iter().map(|action| [action[0], action[1]]).collect();
+        assert_eq!(values, [[0.0, 100.0], [4.0, 104.0], [8.0, 108.0]]);
+        assert!(actions.iter().all(|action| action[2..].iter().all(|value| *value == 0.0)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! LeRobot datasets (format v3.0): ours for others, others' for training here.
 //!
-//! [`export`] writes recorded episodes as a dataset that `lerobot` opens; [`Dataset`] gives a dataset to
-//! training, as [`crate::train::Episodes`].
+//! [`export`] writes recorded episodes as a dataset that `lerobot` opens, [`Recorder`] those of any other robot;
+//! [`Dataset`] gives a dataset to training, as [`crate::train::Episodes`].
 //!
 //! **Time.** Ours is ticks of 5 ms with a picture every sixth; a dataset has rows at `fps`, each with a
 //! picture of every camera. An export has a row for every picture, so `fps` is 200 / 6; `observation.state`
@@ -34,7 +34,7 @@ mod video;
 use std::path::Path;
 
 pub use dataset::{Dataset, Source};
-pub use export::{ExportConfig, Exported, export};
+pub use export::{ExportConfig, Exported, RecordConfig, Recorded, Recorder, Rows, export};
 pub use info::{Feature, Info};
 pub use mapping::{CameraMapping, Mapping};
 

@@ -1,4 +1,4 @@
-//! Cameras without a graphics card: a z-buffer rasteriser for the primitives of a scene.
+//! Cameras without a graphics card: a z-buffer rasteriser for the primitives of a scene, or other triangles.
 //!
 //! Flat shading under one sun, everything triangulated once, what is out of view culled by its bounding
 //! ball. A picture is drawn at a multiple of its size and averaged, because the edges of a 4 cm object
@@ -21,6 +21,17 @@ pub struct Models {
     pub background: [u8; 3],
 }
 
+/// Something that is seen of a body.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its triangles.
+    pub mesh: Mesh,
+    /// Where they are on the body.
+    pub pose: Pose3,
+    /// Its colour.
+    pub rgb: [u8; 3],
+}
+
 #[derive(Debug, Clone)]
 struct Model {
     mesh: Mesh,
@@ -39,8 +50,22 @@ impl Models {
             radius: geom.shape.half_extents().length(),
             rgb: geom.rgb.map(f32::from),
         };
-        let bodies =
-            scene.bodies.iter().map(|body| body.geoms.iter().map(model).collect()).collect();
+        Self::of(scene.bodies.iter().map(|body| body.geoms.iter().map(model).collect()).collect())
+    }
+
+    /// Models of bodies of whatever triangles.
+    #[must_use]
+    pub fn of_parts(bodies: Vec<Vec<Part>>) -> Self {
+        let model = |Part { mesh, pose, rgb }: Part| Model {
+            radius: mesh.vertices.iter().map(|vertex| vertex.length()).fold(0.0, f32::max),
+            rgb: rgb.map(f32::from),
+            mesh,
+            pose,
+        };
+        Self::of(bodies.into_iter().map(|parts| parts.into_iter().map(model).collect()).collect())
+    }
+
+    fn of(bodies: Vec<Vec<Model>>) -> Self {
         Self { bodies, sun: Vec3::new(-0.35, 0.25, 0.9).normalize(), background: [118, 124, 130] }
     }
 }

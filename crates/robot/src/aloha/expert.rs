@@ -31,6 +31,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Before the first step.
+    pub(super) const NONE: Outcome = Outcome { reward: 0, is_kept: true };
+
+    /// Takes what a step, from 0, has led to.
+    pub(super) fn see(&mut self, aloha: &Aloha, step: usize, reward: u8) {
+        self.reward = self.reward.max(reward);
+        self.is_kept &= step + LAST < N_STEPS || kept(aloha);
+    }
+
     /// Success as the package has it.
     #[must_use]
     pub fn is_success(&self) -> bool {
@@ -47,11 +56,11 @@ struct Waypoint {
     opening: f32,
 }
 
-/// Plays one episode from a seed; `observer` sees each state and the action taken there.
+/// Plays one episode from a seed; `observer` sees the world before each action, and the action.
 pub fn demonstrate(
     aloha: &mut Aloha,
     seed: u64,
-    observer: &mut dyn FnMut(&[f32; ACTION], &[f32; ACTION]),
+    observer: &mut dyn FnMut(&Aloha, &[f32; ACTION]),
 ) -> Outcome {
     aloha.reset(seed);
     let plans = plans(aloha);
@@ -59,7 +68,7 @@ pub fn demonstrate(
     let mut angles: [[f32; 6]; 2] =
         [0, 1].map(|arm| std::array::from_fn(|joint| start[7 * arm + joint]));
     let mut led = Vec3::ZERO;
-    let mut outcome = Outcome { reward: 0, is_kept: true };
+    let mut outcome = Outcome::NONE;
     for step in 0..N_STEPS {
         let mut action = [0.0; ACTION];
         for arm in 0..2 {
@@ -74,9 +83,9 @@ pub fn demonstrate(
             action[7 * arm..7 * arm + 6].copy_from_slice(&angles[arm]);
             action[7 * arm + 6] = goal.opening;
         }
-        observer(&aloha.state(), &action);
-        outcome.reward = outcome.reward.max(aloha.step(&action));
-        outcome.is_kept &= step + LAST < N_STEPS || kept(aloha);
+        observer(aloha, &action);
+        let reward = aloha.step(&action);
+        outcome.see(aloha, step, reward);
     }
     outcome
 }

@@ -169,6 +169,10 @@ impl Dataset {
         config.state = self.widths[0];
         config.action = self.widths[1] + usize::from(self.adds_share);
         config.cameras.clone_from(&self.cameras);
+        if config.cameras != base.cameras {
+            // Which of the base's cameras S1 needs says nothing about others.
+            config.s1.cameras = (0..self.found.len()).collect();
+        }
         config.s2.cameras = (0..self.found.len()).filter(|at| self.found[*at].is_slow).collect();
         if config != base {
             let robot = self.info.robot_type.as_deref().unwrap_or("dataset");

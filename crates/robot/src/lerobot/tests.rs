@@ -3,4 +3,5 @@
 mod broken;
 mod foreign;
 mod peer;
+mod recorded;
 mod round_trip;

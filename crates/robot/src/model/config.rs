@@ -10,10 +10,11 @@ use crate::error::{Error, Result};
 use crate::interface::Camera;
 
 /// The shapes that come with the program, by name.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 5] = [
     ("tiny", include_str!("../../configs/tiny.toml")),
     ("small", include_str!("../../configs/small.toml")),
     ("medium", include_str!("../../configs/medium.toml")),
+    ("aloha", include_str!("../../configs/aloha.toml")),
     ("helix", include_str!("../../configs/helix.toml")),
 ];
 

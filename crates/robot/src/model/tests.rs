@@ -41,6 +41,8 @@ fn the_shipped_shapes_have_as_many_parameters_as_their_names_say() {
     let [tiny, small, medium, helix] = ["tiny", "small", "medium", "helix"].map(count);
     let within = |value: f64, low: f64, high: f64| (low..high).contains(&value);
     assert!(within(tiny[0], 1.0, 3.0) && within(tiny[1], 0.5, 3.0), "{tiny:?}");
+    let aloha = count("aloha");
+    assert!(within(aloha[0] + aloha[1], 2.0, 3.0), "{aloha:?}");
     assert!(within(small[0], 7.0, 9.0), "{small:?}");
     assert!(within(medium[0], 18.0, 22.0), "{medium:?}");
     assert!(within(helix[0], 76.0, 84.0) && within(helix[1], 6.7e3, 7.3e3), "{helix:?}");

@@ -1,4 +1,4 @@
-//! Primitives as triangles, counter-clockwise seen from outside.
+//! Primitives and other bodies as triangles, counter-clockwise seen from outside.
 
 use std::f32::consts::{PI, TAU};
 
@@ -29,6 +29,19 @@ impl Mesh {
             Shape::Cylinder(radius, half) => cylinder(radius, half),
             Shape::Ball(radius) => ball(radius),
         }
+    }
+
+    /// Triangles by the indices of their corners; nothing where a corner is not among the vertices, or
+    /// is beyond the 65536 that an index can name.
+    #[must_use]
+    pub fn of_triangles(vertices: Vec<Vec3>, triangles: &[[i32; 3]]) -> Option<Self> {
+        let corner = |&idx: &i32| {
+            let idx = u16::try_from(idx).ok()?;
+            (usize::from(idx) < vertices.len()).then_some(idx)
+        };
+        let triangle = |[a, b, c]: &[i32; 3]| Some([corner(a)?, corner(b)?, corner(c)?]);
+        let triangles = triangles.iter().map(triangle).collect::<Option<_>>()?;
+        Some(Self { vertices, triangles })
     }
 }
 
@@ -92,7 +105,56 @@ fn ball(radius: f32) -> Mesh {
 
 #[cfg(test)]
 mod tests {
+    use rapier3d::glamx::Pose3;
+
     use super::*;
+    use crate::raster::{Models, Part, Raster};
+    use crate::world::scene::{Group, Joint};
+    use crate::world::{Body, Geom, Scene};
+
+    #[test]
+    fn triangles_have_corners_that_are_there() {
+        let corners = vec![Vec3::ZERO, Vec3::X, Vec3::Y];
+        let mesh = Mesh::of_triangles(corners.clone(), &[[0, 1, 2]]);
+        assert_eq!(mesh.map(|mesh| mesh.triangles), Some(vec![[0, 1, 2]]));
+        for idx in [3, -1, 70_000] {
+            assert!(Mesh::of_triangles(corners.clone(), &[[0, 1, idx]]).is_none(), "{idx}");
+        }
+    }
+
+    #[test]
+    fn other_triangles_are_drawn_as_a_primitive_s_are() {
+        let half = Vec3::new(0.1, 0.2, 0.05);
+        let place = Pose3::from_translation(Vec3::new(0.05, 0.0, 1.0));
+        let mut scene = Scene::default();
+        scene.add(Body {
+            name: "box".to_owned(),
+            parent: None,
+            pose: Pose3::IDENTITY,
+            joint: Joint::Fixed,
+            geoms: vec![Geom::new(Shape::Cuboid(half), Vec3::ZERO, [200, 20, 10])],
+            mass: 0.0,
+            inertial: None,
+            group: Group::Fixture,
+            friction: 0.5,
+            weighs: false,
+        });
+        let Mesh { vertices, triangles } = Mesh::of(&Shape::Cuboid(half));
+        let triangles: Vec<[i32; 3]> =
+            triangles.iter().map(|corners| corners.map(i32::from)).collect();
+        let mesh = Mesh::of_triangles(vertices, &triangles).unwrap();
+        let part = Part { mesh, pose: Pose3::IDENTITY, rgb: [200, 20, 10] };
+        let draw = |models: &Models| {
+            let (mut raster, mut rgb) = (Raster::new(32, 24, 2), vec![0; 32 * 24 * 3]);
+            raster.draw(models, &[place], &Pose3::IDENTITY, 1.0);
+            raster.rgb(&mut rgb);
+            rgb
+        };
+        let picture = draw(&Models::of_parts(vec![vec![part]]));
+        assert!(picture == draw(&Models::new(&scene)));
+        let pixel = &picture[(12 * 32 + 17) * 3..][..3];
+        assert!(pixel[0] > 50 && pixel[1] < 30, "{pixel:?}");
+    }
 
     #[test]
     fn every_triangle_looks_outwards() {

@@ -55,6 +55,13 @@ fn distance(trainer: &Trainer, data: &Twin, n: usize) -> f32 {
 }
 
 #[test]
+fn the_recipe_beside_the_shapes_is_one() {
+    let text = include_str!("../../configs/aloha.recipe.toml");
+    let recipe: Recipe = toml::from_str(text).expect("a recipe");
+    recipe.check().expect("of use");
+}
+
+#[test]
 fn the_square_that_is_named_is_reached() {
     let mut data = Twin::new(4000);
     let mut trainer = trainer(STEPS, &data);

@@ -1,5 +1,7 @@
 //! Several processes.
 
+#[cfg(feature = "mujoco")]
+mod aloha;
 mod chaos;
 #[cfg(feature = "mujoco")]
 mod engines;

@@ -41,8 +41,8 @@ pub(crate) enum Robot {
     Scene(Scene),
     /// Say what a policy is: shape, parameters, what it was trained with.
     Info {
-        /// A policy's safetensors, the name of a shape (tiny, small, medium, helix), or the folder of an open
-        /// model for `--backbone`.
+        /// A policy's safetensors, the name of a shape (tiny, small, medium, aloha, helix), or the folder of
+        /// an open model for `--backbone`.
         #[arg(value_name = "FILE|NAME|DIR")]
         policy: String,
     },
@@ -103,7 +103,7 @@ pub(crate) struct Train {
     /// A policy whose weights a new run begins with.
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
-    /// Shape of the policy: tiny, small, medium.
+    /// Shape of the policy: tiny, small, medium; aloha for datasets like gym-aloha's.
     #[arg(long, default_value = "tiny")]
     pub(crate) shape: String,
     /// Folder of an open vision-language model whose features S2 learns to use besides its own; it stays as
@@ -176,7 +176,7 @@ pub(crate) struct Bench {
     /// Work of a tick, in microseconds.
     #[arg(long, default_value_t = 3500, value_name = "US", value_parser = clap::value_parser!(u64).range(0..=4900))]
     pub(crate) work_micros: u64,
-    /// Shape of the policy whose S1 and S2 are timed: tiny, small, medium, helix.
+    /// Shape of the policy whose S1 and S2 are timed: tiny, small, medium, aloha, helix.
     #[arg(long, default_value = "tiny")]
     pub(crate) shape: String,
     /// How its weights are kept.

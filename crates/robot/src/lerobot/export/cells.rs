@@ -4,7 +4,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _};
 use parquet::data_type::ByteArray;
 
-use super::PER_ROW;
+use super::about::PER_ROW;
 use crate::collect::Episode;
 use crate::error::{Error, Result};
 use crate::interface::Camera;
@@ -33,16 +33,20 @@ pub(super) fn numbers_of(episode: &Episode, rows: std::ops::Range<usize>) -> [Ce
     [states, actions, ticks_states, ticks_actions, ticks_marks, Cells::Whole(ticks_n)]
 }
 
+/// The pictures of a row, one camera after another.
+pub(super) type Frame<'f> = &'f (dyn Fn(usize, &mut [u8]) -> Result<()> + Sync);
+
 /// Pictures of rows as PNG, camera by camera, on as many threads as there are cores.
 pub(super) fn pictures_of(
-    episode: &Episode,
+    cameras: &[Camera],
+    frame: Frame<'_>,
     rows: std::ops::Range<usize>,
     colours: &mut [Colours],
 ) -> Result<Vec<Cells>> {
-    let cameras = &episode.header().cameras;
+    let n_bytes = cameras.iter().map(Camera::bytes).sum();
     let one = |row: usize, colours: &mut [Colours]| -> Result<Vec<ByteArray>> {
-        let mut bytes = vec![0; episode.frame_bytes()];
-        episode.frame(row, &mut bytes)?;
+        let mut bytes = vec![0; n_bytes];
+        frame(row, &mut bytes)?;
         let mut rest = bytes.as_slice();
         let mut all = Vec::with_capacity(cameras.len());
         for (camera, colours) in cameras.iter().zip(colours) {

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::ExportConfig;
 use crate::error::Result;
 use crate::lerobot::sheet::{Cells, Columns, Sheet};
 
@@ -27,14 +26,15 @@ impl Files {
         folder: PathBuf,
         columns: Columns,
         marks: Marks,
-        config: &ExportConfig,
+        file_mib: usize,
+        chunk_files: usize,
     ) -> Files {
         Files {
             folder,
             columns,
             marks,
-            most_bytes: config.file_mib << 20,
-            chunk_files: config.chunk_files.max(1),
+            most_bytes: file_mib << 20,
+            chunk_files: chunk_files.max(1),
             n_files: 0,
             sheet: None,
             n_rows: 0,
