@@ -211,7 +211,7 @@ fn softmax<V: Lanes>(rows: &mut [Row], each: usize, query: usize, n_keys: usize,
     let mut total = V::splat(0.0);
     for row in rows[query..].iter_mut().step_by(each) {
         for half in row.halves_mut() {
-            let e = V::load(half).add(minus).mul(scale).exp();
+            let e = V::load(half).add(minus).mul(scale).exp_below();
             e.store(half);
         }
     }

@@ -58,7 +58,7 @@ impl Episodes for Noise {
 fn main() {
     let config = PolicyConfig::shipped("tiny").expect("shipped");
     let data = Noise(config.cameras.clone());
-    let normal = measure(&data, &config, 1).expect("data");
+    let normal = measure(&data, &config, None, 1).expect("data");
     for n_threads in [1, 2] {
         let recipe = Recipe::tiny();
         let batch = recipe.batch;

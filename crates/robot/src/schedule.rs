@@ -43,7 +43,7 @@ pub struct ScheduleConfig {
     /// Nanoseconds from one tick to the next.
     pub period_nanos: u64,
     /// Nanoseconds of work that `SCHED_DEADLINE` is to promise in each period; a loop that wants
-    /// more is suspended until the next period.
+    /// more than that and what is left over is suspended until the next period.
     pub budget_nanos: u64,
     /// Priority under `SCHED_FIFO`, from 1 to 99.
     pub priority: u8,

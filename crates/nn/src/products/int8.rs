@@ -146,31 +146,68 @@ pub(super) fn product(
     start: Start<'_>,
     out: &mut [Row],
 ) {
-    let (n_tokens, size) = (scales.len(), panels.len() / columns.len());
-    let all = panels.chunks_exact(size).zip(columns).zip(out.chunks_exact_mut(n_tokens));
-    for (idx, ((panel, columns), out)) in all.enumerate() {
-        let bias = start.bias.map_or(Row::ZERO, |bias| bias[idx]);
-        let rows = match start.rows {
-            Rows::Other(rows) => Rows::Other(&rows[idx * n_tokens..][..n_tokens]),
-            rows => rows,
-        };
-        #[cfg(target_arch = "x86_64")]
-        if cpu.amx && n_tokens > super::FEW_TOKENS {
-            SUMS.with_borrow_mut(|sums| {
+    let all = All { x, scales, panels, columns, start, out };
+    #[cfg(target_arch = "x86_64")]
+    if cpu.amx && scales.len() > super::FEW_TOKENS {
+        return all.by_tiles();
+    }
+    simd::run(cpu, all);
+}
+
+/// Products with several panels.
+struct All<'a> {
+    x: &'a [Narrow],
+    scales: &'a [f32],
+    panels: &'a [Panel],
+    columns: &'a [Columns],
+    start: Start<'a>,
+    out: &'a mut [Row],
+}
+
+impl<'a> All<'a> {
+    /// Each panel's.
+    #[inline(always)]
+    fn each(self) -> impl Iterator<Item = Product<'a>> {
+        let All { x, scales, panels, columns, start, out } = self;
+        let (n_tokens, size) = (scales.len(), panels.len() / columns.len());
+        let all = panels.chunks_exact(size).zip(columns).zip(out.chunks_exact_mut(n_tokens));
+        all.enumerate().map(move |(idx, ((panel, columns), out))| {
+            let bias = start.bias.map_or(&Row::ZERO, |bias| &bias[idx]);
+            let rows = match start.rows {
+                Rows::Other(rows) => Rows::Other(&rows[idx * n_tokens..][..n_tokens]),
+                rows => rows,
+            };
+            Product { x, scales, panel, columns, bias, rows, out }
+        })
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn by_tiles(self) {
+        SUMS.with_borrow_mut(|sums| {
+            for Product { x, scales, panel, columns, bias, rows, out } in self.each() {
                 sums.clear();
-                sums.resize(n_tokens, Panel::ZERO);
+                sums.resize(scales.len(), Panel::ZERO);
                 simd::tile_i8(x, panel, sums);
-                Start { bias: Some(&[bias]), rows }.write(n_tokens, out);
+                Start { bias: Some(std::slice::from_ref(bias)), rows }.write(scales.len(), out);
                 for ((sums, out), scale) in sums.iter().zip(out).zip(scales) {
                     for lane in 0..BLOCK {
                         let sum = (sums.0[lane].cast_signed() - columns.offset[lane]) as f32;
                         out.0[lane] = sum.mul_add(scale * columns.scale.0[lane], out.0[lane]);
                     }
                 }
-            });
-            continue;
+            }
+        });
+    }
+}
+
+impl Kernel for All<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        for product in self.each() {
+            product.run::<V>();
         }
-        simd::run(cpu, Product { x, scales, panel, columns, bias, rows, out });
     }
 }
 
@@ -179,14 +216,12 @@ struct Product<'a> {
     scales: &'a [f32],
     panel: &'a [Panel],
     columns: &'a Columns,
-    bias: Row,
+    bias: &'a Row,
     rows: Rows<'a>,
     out: &'a mut [Row],
 }
 
-impl Kernel for Product<'_> {
-    type Output = ();
-
+impl Product<'_> {
     #[inline(always)]
     fn run<V: Lanes>(mut self) {
         let n_tokens = self.out.len();
@@ -208,9 +243,7 @@ impl Kernel for Product<'_> {
             }
         }
     }
-}
 
-impl Product<'_> {
     /// `n` tokens, at most [`MOST_TOKENS`], by 32 outputs.
     #[inline(always)]
     fn wide<V: Lanes>(&mut self, at: usize, n: usize, of: Share) {

@@ -22,11 +22,16 @@ struct Attributes {
 /// start any.
 const RESET_ON_FORK: u64 = 1;
 
+/// `SCHED_FLAG_RECLAIM`: a budget stretches over what nobody else was promised. A host that takes the
+/// processor away in a tick spends the budget too, and without this the loop is suspended for it.
+const RECLAIM: u64 = 2;
+
 fn set(policy: libc::c_int, priority: u32, runtime: u64, period: u64) -> io::Result<()> {
+    let reclaim = if policy == libc::SCHED_DEADLINE { RECLAIM } else { 0 };
     let attributes = Attributes {
         size: size_of::<Attributes>() as u32,
         policy: policy.cast_unsigned(),
-        flags: RESET_ON_FORK,
+        flags: RESET_ON_FORK | reclaim,
         nice: 0,
         priority,
         runtime,

@@ -19,7 +19,7 @@ const ROTATION_END: usize = POSITION + 6;
 /// Smallest deviation that is divided by: what hardly moves is not blown up.
 const LEAST_DEVIATION: f32 = 1e-3;
 
-/// Normalised states are kept within so many deviations.
+/// Normalised states and features are kept within so many deviations.
 const MOST_DEVIATIONS: f32 = 5.0;
 
 /// Mean and deviation of some values.
@@ -59,6 +59,15 @@ impl Moments {
         Moments { mean: mean.iter().map(|mean| *mean as f32).collect(), deviation }
     }
 
+    /// To deviations from the means, [`MOST_DEVIATIONS`] at most.
+    fn apply(&self, values: &mut [f32]) {
+        for (value, (mean, deviation)) in
+            values.iter_mut().zip(self.mean.iter().zip(&self.deviation))
+        {
+            *value = ((*value - mean) / deviation).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS);
+        }
+    }
+
     fn check(&self, what: &'static str, n: usize) -> Result<()> {
         crate::error::expect_length(what, self.mean.len(), n)?;
         crate::error::expect_length(what, self.deviation.len(), n)?;
@@ -75,6 +84,10 @@ pub struct Normalisation {
     pub state: Moments,
     /// Of each action of a chunk, as far as it is relative after that is taken off.
     pub actions: Vec<Moments>,
+    /// Of the features that S2 borrows, where it does: what pictures and texts have in common says nothing,
+    /// and is most of some models' features.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub borrowed: Option<Moments>,
 }
 
 /// Whether a value of an action is relative to the same value of the state.
@@ -92,7 +105,9 @@ impl Normalisation {
     #[must_use]
     pub fn unit(config: &PolicyConfig) -> Normalisation {
         let actions = vec![Moments::unit(config.action); config.s1.chunk];
-        Normalisation { state: Moments::unit(config.state), actions }
+        let borrowed = config.s2.borrowed.as_ref();
+        let borrowed = borrowed.map(|borrowed| Moments::unit(borrowed.features));
+        Normalisation { state: Moments::unit(config.state), actions, borrowed }
     }
 
     /// Holds it to a configuration.
@@ -105,7 +120,10 @@ impl Normalisation {
         crate::error::expect_length("the normalisation of a chunk", self.actions.len(), chunk)?;
         let check =
             |moments: &Moments| moments.check("the normalisation of actions", config.action);
-        self.actions.iter().try_for_each(check)
+        self.actions.iter().try_for_each(check)?;
+        let what = "the normalisation of borrowed features";
+        let features = config.s2.borrowed.as_ref().map_or(0, |borrowed| borrowed.features);
+        self.borrowed.as_ref().unwrap_or(&Moments::unit(0)).check(what, features)
     }
 
     /// What is learned of an action before it is divided: relative where it should be.
@@ -117,9 +135,14 @@ impl Normalisation {
 
     /// Normalises a state.
     pub fn normal_state(&self, state: &[f32], into: &mut [f32]) {
-        let moments = self.state.mean.iter().zip(&self.state.deviation);
-        for ((to, value), (mean, deviation)) in into.iter_mut().zip(state).zip(moments) {
-            *to = ((value - mean) / deviation).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS);
+        into.iter_mut().zip(state).for_each(|(to, value)| *to = *value);
+        self.state.apply(into);
+    }
+
+    /// Normalises borrowed features, where there are any.
+    pub fn normal_borrowed(&self, features: &mut [f32]) {
+        if let Some(moments) = &self.borrowed {
+            moments.apply(features);
         }
     }
 

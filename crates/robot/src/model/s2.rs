@@ -113,7 +113,9 @@ impl Mind for S2 {
             (Some(_), Some(backbone)) => {
                 let place = config.s2.cameras[0];
                 let camera = &config.cameras[place];
-                Some(backbone.features(camera, pictures[place], instruction.text)?)
+                let mut features = backbone.features(camera, pictures[place], instruction.text)?;
+                self.normal.normal_borrowed(&mut features);
+                Some(features)
             }
         };
         let mut tape = Tape::forward_in(Cpu::best(), std::mem::take(&mut self.room));

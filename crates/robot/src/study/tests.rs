@@ -59,7 +59,7 @@ fn an_untrained_policy_acts_the_same_way_each_time_and_fails() {
     let folder = tempfile::tempdir().expect("a folder");
     let demonstrations = demonstrations(folder.path());
     let config = tiny();
-    let normal: Normalisation = measure(&demonstrations, &config, 1).expect("measured");
+    let normal: Normalisation = measure(&demonstrations, &config, None, 1).expect("measured");
     let policy = Policy::drawn(config, normal, 1).expect("a policy");
     let mut setup = Setup::new(Task::OpenDrawer, 3, Variation::HELD_OUT);
     setup.task = Task::OpenDrawer;
@@ -113,7 +113,7 @@ fn world_and_networks_go_through_the_loops_of_the_runtime() {
     use crate::fast::FastConfig;
     let folder = tempfile::tempdir().expect("a folder");
     let demonstrations = demonstrations(folder.path());
-    let normal: Normalisation = measure(&demonstrations, &tiny(), 1).expect("measured");
+    let normal: Normalisation = measure(&demonstrations, &tiny(), None, 1).expect("measured");
     let policy = Policy::drawn(tiny(), normal, 1).expect("a policy");
     let world = LiveWorld::new(vec![Setup::new(Task::OpenDrawer, 3, Variation::HELD_OUT)]);
     let s1 = LiveS1::new(&policy, nn::Precision::F32, 0);

@@ -1,14 +1,17 @@
 //! What is learned from.
 
-use rand::{RngExt, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result, expect_length};
-use crate::interface::Camera;
-use crate::model::{Moments, Normalisation, PolicyConfig};
+use crate::interface::{Camera, TICKS_PER_FRAME};
+use crate::model::{Lender, Moments, Normalisation, PolicyConfig, not_lent};
 
 /// Ticks that are looked at for a normalisation, at most.
 const MOST_MEASURED: usize = 4096;
+
+/// Of these, those that an open model looks at: it may take seconds for each.
+const MOST_BORROWED: usize = 128;
 
 /// Demonstrations. Pictures are taken every [`crate::interface::TICKS_PER_FRAME`] ticks from tick 0 on.
 pub trait Episodes: Sync {
@@ -120,11 +123,17 @@ pub(super) fn chunk_action(
     episodes.action(episode, (tick + k * config.s1.stride).min(last), into)
 }
 
-/// Means and deviations over at most 4096 ticks of demonstrations, drawn by a seed.
+/// Means and deviations over at most 4096 ticks of demonstrations, drawn by a seed; of borrowed features
+/// over at most 128 of them.
 ///
 /// # Errors
-/// If they are not for such a policy, or cannot be read.
-pub fn measure(episodes: &dyn Episodes, config: &PolicyConfig, seed: u64) -> Result<Normalisation> {
+/// If they are not for such a policy, or cannot be read, or nothing is lent to one that borrows.
+pub fn measure(
+    episodes: &dyn Episodes,
+    config: &PolicyConfig,
+    lender: Option<&Lender>,
+    seed: u64,
+) -> Result<Normalisation> {
     check(episodes, config)?;
     let starts = starts(episodes);
     let n_all = starts[starts.len() - 1];
@@ -147,7 +156,25 @@ pub fn measure(episodes: &dyn Episodes, config: &PolicyConfig, seed: u64) -> Res
         }
         actions.push(Moments::of(config.action, rows.iter()));
     }
-    let all = Normalisation { state: Moments::of(config.state, states.iter()), actions };
+    let borrowed = match &config.s2.borrowed {
+        None => None,
+        Some(borrowed) => {
+            let lender = lender.ok_or_else(|| not_lent(borrowed))?;
+            let place = config.s2.cameras[0];
+            let camera = &config.cameras[place];
+            let mut picture = vec![0; camera.bytes()];
+            let mut rows = Vec::new();
+            for _ in 0..n_all.min(MOST_BORROWED) {
+                let (episode, tick) = self::place(&starts, rng.random_range(0..n_all));
+                let frame = tick / TICKS_PER_FRAME as usize;
+                episodes.picture(episode, frame, place, &mut picture)?;
+                let text = episodes.text(episode, rng.next_u64());
+                rows.push(lender.features(camera, &picture, &text)?);
+            }
+            Some(Moments::of(borrowed.features, rows.iter()))
+        }
+    };
+    let all = Normalisation { state: Moments::of(config.state, states.iter()), actions, borrowed };
     all.check(config)?;
     Ok(all)
 }

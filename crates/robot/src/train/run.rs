@@ -49,7 +49,7 @@ pub fn run(
     } else if let Some(from) = start.from {
         Trainer::going_on(config, from, recipe)?
     } else {
-        let normal = measure(episodes, config, recipe.seed)?;
+        let normal = measure(episodes, config, start.lender.as_ref(), recipe.seed)?;
         Trainer::new(config.clone(), normal, recipe)?
     };
     if let Some(lender) = start.lender {

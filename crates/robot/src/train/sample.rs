@@ -125,7 +125,10 @@ impl Source<'_> {
         let lender = self.lender.ok_or_else(|| not_lent(borrowed))?;
         let place = self.config.s2.cameras[0];
         let (camera, picture) = (&self.config.cameras[place], &then.pictures[place]);
-        lender.features(camera, picture, &self.episodes.text(episode, variant))
+        let mut features =
+            lender.features(camera, picture, &self.episodes.text(episode, variant))?;
+        self.normal.normal_borrowed(&mut features);
+        Ok(features)
     }
 
     /// What there is at a tick for a network that looks through some cameras; and the state as it was.

@@ -29,7 +29,7 @@ fn recipe(steps: u64) -> Recipe {
 }
 
 fn trainer(steps: u64, data: &dyn Episodes) -> Trainer {
-    let normal = measure(data, &config(), 1).expect("data");
+    let normal = measure(data, &config(), None, 1).expect("data");
     Trainer::new(config(), normal, recipe(steps)).expect("a trainer")
 }
 
@@ -129,7 +129,7 @@ fn a_run_begins_with_the_weights_that_it_is_given() {
 fn eyes_alone_learn_from_points_alone() {
     let data = Twin::new(400);
     let recipe = Recipe { only_points: true, weight_decay: 0.0, ..recipe(60) };
-    let normal = measure(&data, &config(), 1).expect("data");
+    let normal = measure(&data, &config(), None, 1).expect("data");
     let mut trainer = Trainer::new(config(), normal, recipe).expect("a trainer");
     let value = |trainer: &Trainer, name: &str| {
         let weights = &trainer.policy().weights;
@@ -163,7 +163,7 @@ fn eyes_alone_learn_from_points_alone() {
 /// Samples as training draws them.
 fn drawn(data: &Twin, recipe: &Recipe, n: u64) -> Vec<Sample> {
     let (config, starts) = (config(), starts(data));
-    let normal = measure(data, &config, 1).expect("data");
+    let normal = measure(data, &config, None, 1).expect("data");
     let source = Source {
         episodes: data,
         starts: &starts,
@@ -225,14 +225,14 @@ fn ages_are_drawn_as_often_as_their_weights_say() {
 fn data_of_other_cameras_and_words_out_of_the_vocabulary_are_refused() {
     let mut other = config();
     other.cameras[0].width = 32;
-    let error = measure(&Twin::new(3), &other, 1).expect_err("another camera");
+    let error = measure(&Twin::new(3), &other, None, 1).expect_err("another camera");
     assert!(
         error.to_string().contains("`head` 24x24 where the policy has `head` 32x24"),
         "{error}"
     );
     let mut few = config();
     few.s2.vocabulary = 2;
-    let normal = measure(&Twin::new(3), &few, 1).expect("data");
+    let normal = measure(&Twin::new(3), &few, None, 1).expect("data");
     let mut trainer = Trainer::new(few, normal, recipe(1)).expect("a trainer");
     let error = trainer.learn(&Twin::new(3)).expect_err("a word");
     assert!(matches!(error, Error::Config { what: "instruction", .. }), "{error}");

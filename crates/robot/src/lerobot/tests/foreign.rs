@@ -332,7 +332,7 @@ fn a_policy_learns_from_another_robot() {
         ages: Ages::between(0, 9),
         ..Recipe::tiny()
     };
-    let normal = measure(&dataset, &config, 1).unwrap();
+    let normal = measure(&dataset, &config, None, 1).unwrap();
     let mut trainer = Trainer::new(config, normal, recipe).unwrap();
     for _ in 0..2 {
         assert!(trainer.learn(&dataset).unwrap().error.is_finite());
