@@ -152,12 +152,13 @@ impl Part {
             return format!("nothing verified for `{TASK}` in {} evaluations", search.n_evaluated);
         };
         let interval = best.interval.map_or("no interval".to_owned(), |(low, high)| {
-            format!("95 % interval {low:.1} to {high:.1}")
+            format!("the last one's 95 % interval {low:.1} to {high:.1}")
         });
         format!(
-            "`{TASK}` {:.1} times as fast as its base ({interval}; {} evaluations, seed {}, \
-             {:.0} % of the machine's limit)",
+            "`{TASK}` {:.1} times as fast as its base (mean of {} measurements, {interval}; {} evaluations, \
+             seed {}, {:.0} % of the machine's limit)",
             best.ratio,
+            best.n_measured,
             search.n_evaluated,
             search.seed,
             100.0 * best.roofline
