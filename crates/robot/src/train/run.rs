@@ -26,8 +26,8 @@ pub struct Start {
 /// Trains until the recipe's last step, or until `stop` rises, and tells of every step.
 ///
 /// # Errors
-/// If what it begins with has another shape, the folder holds a run of another shape or recipe or cannot be written, the data do not fit, or
-/// training gives no numbers; what the last checkpoint holds stays.
+/// If what it begins with has another shape, the folder holds a run of another shape or recipe or cannot be
+/// written, the data do not fit, or training gives no numbers; what the last checkpoint holds stays.
 pub fn run(
     config: &PolicyConfig,
     recipe: Recipe,
