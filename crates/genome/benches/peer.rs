@@ -289,6 +289,8 @@ fn compare(rows: &Rows<'_>) {
     println!("reading 67 MB of weights: {bandwidth:.1} GB/s\n");
 
     let dense = 2.0 * (config.n_parameters() as f64);
+    // A token's scores, and the values that it gathers, are products with half of all tokens.
+    let attention = 2.0 * (config.attn_layer_idxs.len() * config.hidden_size) as f64;
     for &(name, precision) in precisions {
         let model = load(precision);
         for length in [1024, 4096, 8192] {
@@ -303,8 +305,14 @@ fn compare(rows: &Rows<'_>) {
                 || peer.seconds(&request),
                 || timed(|| drop(last_logits(&model, &tokens))),
             );
-            let rate = dense * length as f64 / own / 1e9;
-            println!("{:34} {:.0} % of the product rate", "", 100.0 * rate / rates[name]);
+            let share =
+                |of_a_token: f64| 100.0 * of_a_token * length as f64 / own / 1e9 / rates[name];
+            println!(
+                "{:34} products of layers {:.0} % of the product rate, with attention's {:.0} %",
+                "",
+                share(dense),
+                share(dense + attention * length as f64),
+            );
         }
         let tokens = bases(4096);
         let request = format!("prefill {name} 4096");

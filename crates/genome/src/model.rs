@@ -17,7 +17,7 @@ pub use state::State;
 
 use crate::config::{Fp8, ModelConfig};
 use crate::error::Error;
-use block::Block;
+use block::{Block, Room};
 
 /// Tokens that go through all layers at a time: weights are read once for that many, and activations
 /// stay in the cache.
@@ -167,6 +167,7 @@ impl StripedHyena {
         mut each: impl FnMut(usize, usize, &Blocked),
     ) {
         let mut next = vec![0; parts.len()];
+        let mut room = Room::new();
         loop {
             // A share of the chunk for every part that has tokens left.
             let n_open = parts.iter().zip(&next).filter(|(p, at)| **at < p.tokens.len()).count();
@@ -180,7 +181,7 @@ impl StripedHyena {
             let split = Split { sizes: &sizes, next: &next };
             split.show(watch, Tap::Embedding, &x);
             for (layer, block) in self.blocks.iter().enumerate() {
-                block.forward(self.cpu, layer, &mut x, parts, &split, watch);
+                block.forward(self.cpu, layer, &mut x, parts, &split, &mut room, watch);
                 split.show(watch, Tap::Block(layer), &x);
             }
             let mut normed = Blocked::new(x.n_tokens(), x.n_channels());

@@ -71,10 +71,10 @@ impl Start<'_> {
     /// Nothing at all.
     pub(crate) const NOTHING: Start<'static> = Start { bias: None, rows: Rows::None };
 
-    /// Writes it, for products that add to what they find.
-    fn write(self, n_tokens: usize, out: &mut [Row]) {
+    /// Writes it, for products that add to what they find; where there is nothing, `false`.
+    fn write(self, n_tokens: usize, out: &mut [Row]) -> bool {
         match self.rows {
-            Rows::None if self.bias.is_none() => return out.fill(Row::ZERO),
+            Rows::None if self.bias.is_none() => return false,
             Rows::Other(rows) => out.copy_from_slice(rows),
             Rows::None | Rows::Own => {}
         }
@@ -88,6 +88,7 @@ impl Start<'_> {
                 }
             }
         }
+        true
     }
 }
 
@@ -217,15 +218,14 @@ impl Weights {
         }
         let n = self.n_panels();
         // Sums of bytes are whole numbers until the end, which is where these add what they start from.
-        if self.precision() != Precision::Int8 {
-            start.write(out.len() / panels.len(), out);
-        }
+        let anew =
+            self.precision() != Precision::Int8 && !start.write(out.len() / panels.len(), out);
         match (&self.panels, input) {
             (Panels::F32(all), Input::F32(x)) => {
-                f32::add_product(cpu, x.rows(), some(all, n, &panels), panels.len(), out);
+                f32::product(cpu, x.rows(), some(all, n, &panels), panels.len(), anew, out);
             }
             (Panels::Bf16(all), Input::Bf16(x)) => {
-                bf16::add_product(cpu, x, some(all, n, &panels), panels.len(), out);
+                bf16::product(cpu, x, some(all, n, &panels), panels.len(), anew, out);
             }
             (Panels::Int8 { panels: all, columns }, Input::Int8 { bytes, scales }) => {
                 let columns = &columns[panels.clone()];

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use pool::Pool;
 
 /// Parts per thread, so that a slow one can be evened out.
-const PARTS_PER_THREAD: usize = 4;
+const PARTS_PER_THREAD: usize = 8;
 
 /// Rows' worth of work below which another thread is not asked: handing over takes about as long.
 const FEW_ROWS: usize = 512;
@@ -89,11 +89,19 @@ pub(crate) fn by_units_with<T: Send, U: Send>(
     }
     let (unit, unit_with) = (all.len() / n, with.len() / n);
     let n_threads = count();
-    let group = n.div_ceil(n_threads * PARTS_PER_THREAD).max(1);
-    if n_threads == 1 || n <= group || n * rows < FEW_ROWS {
+    let n_parts = n.min(n_threads * PARTS_PER_THREAD);
+    if n_threads == 1 || n_parts == 1 || n * rows < FEW_ROWS {
         return work(0, all, with);
     }
-    let parts = all.chunks_mut(group * unit).zip(with.chunks_mut(group * unit_with));
-    let parts = parts.enumerate().collect();
-    map(parts, |(idx, (part, with)): (usize, (&mut [T], &mut [U]))| work(idx * group, part, with));
+    // As equal as can be: a small part at the end would leave a thread waiting.
+    let (mut all, mut with) = (all, with);
+    let part = |idx: usize| {
+        let (first, end) = (idx * n / n_parts, (idx + 1) * n / n_parts);
+        let (part, part_with);
+        (part, all) = std::mem::take(&mut all).split_at_mut((end - first) * unit);
+        (part_with, with) = std::mem::take(&mut with).split_at_mut((end - first) * unit_with);
+        (first, part, part_with)
+    };
+    let parts = (0..n_parts).map(part).collect();
+    map(parts, |(first, part, with): (usize, &mut [T], &mut [U])| work(first, part, with));
 }

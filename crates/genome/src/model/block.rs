@@ -2,7 +2,7 @@
 
 use nn::{
     Activation, Attention, Blocked, Cpu, Filter, Glu, Hyena, Linear, Precision, RmsNorm, Rotary,
-    Then,
+    Scratch, Then,
 };
 
 use super::layout::Rows;
@@ -17,6 +17,22 @@ use crate::error::Error;
 enum Mixer {
     Hyena(Hyena),
     Attention(Attention),
+}
+
+/// Room that the layers use one after the other.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// `[T, C]`, and as what becomes of it.
+    narrow: Blocked,
+    /// `[T, 3 C]`, or inside the MLP.
+    wide: Blocked,
+    scratch: Scratch,
+}
+
+impl Room {
+    pub(super) fn new() -> Room {
+        Room { narrow: Blocked::new(0, 0), wide: Blocked::new(0, 0), scratch: Scratch::default() }
+    }
 }
 
 /// One layer.
@@ -139,36 +155,34 @@ impl Block {
         x: &mut Blocked,
         parts: &mut [Part<'_>],
         split: &Split<'_>,
+        room: &mut Room,
         watch: &mut dyn Watch,
     ) {
         let (n_tokens, c) = (x.n_tokens(), x.n_channels());
-        let mut normed = Blocked::new(n_tokens, c);
-        self.before_mixer.forward(cpu, x, &mut normed);
-        let mut projected = Blocked::new(n_tokens, 3 * c);
-        self.project.forward(cpu, &normed, &mut projected, Then::Store);
-        let mut mixed = normed;
+        let Room { narrow, wide, scratch } = room;
+        narrow.reshape(n_tokens, c);
+        self.before_mixer.forward(cpu, x, narrow);
+        wide.reshape(n_tokens, 3 * c);
+        self.project.forward_in(cpu, narrow, wide, Then::Store, scratch);
         for (part, from, size) in split.ranges() {
             let state = &mut parts[part].state.layers[layer];
             if size == n_tokens {
-                self.mix(cpu, &projected, state, &mut mixed);
+                self.mix(cpu, wide, state, narrow);
             } else {
                 let mut alone = Blocked::new(size, c);
-                self.mix(cpu, &projected.tokens(from..from + size), state, &mut alone);
-                mixed.write_tokens(from, &alone);
+                self.mix(cpu, &wide.tokens(from..from + size), state, &mut alone);
+                narrow.write_tokens(from, &alone);
             }
         }
-        self.leave.forward(cpu, &mixed, x, Then::Add);
-        let mut normed = mixed;
-        self.before_mlp.forward(cpu, x, &mut normed);
-        let mut inner = projected;
-        inner.reshape(n_tokens, self.glu.n_outputs());
-        self.glu.forward(cpu, &normed, &mut inner);
+        self.leave.forward_in(cpu, narrow, x, Then::Add, scratch);
+        self.before_mlp.forward(cpu, x, narrow);
+        wide.reshape(n_tokens, self.glu.n_outputs());
+        self.glu.forward_in(cpu, narrow, wide, scratch);
         if watch.wants(Tap::Mlp(layer)) {
-            let mut delta = normed;
-            self.down.forward(cpu, &inner, &mut delta, Then::Store);
-            split.show(watch, Tap::Mlp(layer), &delta);
+            self.down.forward_in(cpu, wide, narrow, Then::Store, scratch);
+            split.show(watch, Tap::Mlp(layer), narrow);
         }
-        self.down.forward(cpu, &inner, x, Then::Add);
+        self.down.forward_in(cpu, wide, x, Then::Add, scratch);
     }
 
     fn mix(&self, cpu: Cpu, projected: &Blocked, state: &mut LayerState, out: &mut Blocked) {

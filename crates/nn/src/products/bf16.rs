@@ -60,31 +60,36 @@ impl Kernel for Round<'_> {
     }
 }
 
-/// Adds the product of `x`, `[K / 32][T]`, and panels, `[n_panels][K / 2]`, to `out`,
-/// `[n_panels][T]`.
-pub(super) fn add_product(
+/// The product of `x`, `[K / 32][T]`, and panels, `[n_panels][K / 2]`, is added to `out`,
+/// `[n_panels][T]`, or written there `anew`.
+pub(super) fn product(
     cpu: Cpu,
     x: &[Narrow],
     panels: &[Panel],
     n_panels: usize,
+    anew: bool,
     out: &mut [Row],
 ) {
     let n_tokens = out.len() / n_panels;
     #[cfg(target_arch = "x86_64")]
     if cpu.amx && n_tokens > super::FEW_TOKENS {
         let size = panels.len() / n_panels;
+        if anew {
+            out.fill(Row::ZERO);
+        }
         for (panel, out) in panels.chunks_exact(size).zip(out.chunks_exact_mut(n_tokens)) {
             simd::tile_bf16(x, panel, out);
         }
         return;
     }
-    simd::run(cpu, Product { x, panels, n_panels, out, n_tokens });
+    simd::run(cpu, Product { x, panels, n_panels, anew, out, n_tokens });
 }
 
 struct Product<'a> {
     x: &'a [Narrow],
     panels: &'a [Panel],
     n_panels: usize,
+    anew: bool,
     out: &'a mut [Row],
     n_tokens: usize,
 }
@@ -103,15 +108,16 @@ impl Kernel for Product<'_> {
                 for tile in 0..n_tiles {
                     let (at, end) =
                         (tile * self.n_tokens / n_tiles, (tile + 1) * self.n_tokens / n_tiles);
-                    wide::<V>(self.x, panel, self.n_tokens, at..end, Share { tile, n_tiles }, out);
+                    let of = Share { tile, n_tiles };
+                    wide::<V>(self.x, panel, self.n_tokens, at..end, of, self.anew, out);
                 }
                 continue;
             }
             for at in (0..self.n_tokens).step_by(2) {
                 if self.n_tokens - at >= 2 {
-                    tile::<V, 2>(self.x, panel, self.n_tokens, at, Share::ALL, out);
+                    tile::<V, 2>(self.x, panel, self.n_tokens, at, Share::ALL, self.anew, out);
                 } else {
-                    tile::<V, 1>(self.x, panel, self.n_tokens, at, Share::ALL, out);
+                    tile::<V, 1>(self.x, panel, self.n_tokens, at, Share::ALL, self.anew, out);
                 }
             }
         }
@@ -127,24 +133,25 @@ fn wide<V: Lanes>(
     n_tokens: usize,
     tokens: Range<usize>,
     of: Share,
+    anew: bool,
     out: &mut [Row],
 ) {
     let at = tokens.start;
     match tokens.len() {
-        1 => tile::<V, 1>(x, panel, n_tokens, at, of, out),
-        2 => tile::<V, 2>(x, panel, n_tokens, at, of, out),
-        3 => tile::<V, 3>(x, panel, n_tokens, at, of, out),
-        4 => tile::<V, 4>(x, panel, n_tokens, at, of, out),
-        5 => tile::<V, 5>(x, panel, n_tokens, at, of, out),
-        6 => tile::<V, 6>(x, panel, n_tokens, at, of, out),
-        7 => tile::<V, 7>(x, panel, n_tokens, at, of, out),
-        8 => tile::<V, 8>(x, panel, n_tokens, at, of, out),
-        9 => tile::<V, 9>(x, panel, n_tokens, at, of, out),
-        10 => tile::<V, 10>(x, panel, n_tokens, at, of, out),
-        11 => tile::<V, 11>(x, panel, n_tokens, at, of, out),
-        12 => tile::<V, 12>(x, panel, n_tokens, at, of, out),
-        13 => tile::<V, 13>(x, panel, n_tokens, at, of, out),
-        _ => tile::<V, MOST_TOKENS>(x, panel, n_tokens, at, of, out),
+        1 => tile::<V, 1>(x, panel, n_tokens, at, of, anew, out),
+        2 => tile::<V, 2>(x, panel, n_tokens, at, of, anew, out),
+        3 => tile::<V, 3>(x, panel, n_tokens, at, of, anew, out),
+        4 => tile::<V, 4>(x, panel, n_tokens, at, of, anew, out),
+        5 => tile::<V, 5>(x, panel, n_tokens, at, of, anew, out),
+        6 => tile::<V, 6>(x, panel, n_tokens, at, of, anew, out),
+        7 => tile::<V, 7>(x, panel, n_tokens, at, of, anew, out),
+        8 => tile::<V, 8>(x, panel, n_tokens, at, of, anew, out),
+        9 => tile::<V, 9>(x, panel, n_tokens, at, of, anew, out),
+        10 => tile::<V, 10>(x, panel, n_tokens, at, of, anew, out),
+        11 => tile::<V, 11>(x, panel, n_tokens, at, of, anew, out),
+        12 => tile::<V, 12>(x, panel, n_tokens, at, of, anew, out),
+        13 => tile::<V, 13>(x, panel, n_tokens, at, of, anew, out),
+        _ => tile::<V, MOST_TOKENS>(x, panel, n_tokens, at, of, anew, out),
     }
 }
 
@@ -156,13 +163,15 @@ fn tile<V: Lanes, const N: usize>(
     n_tokens: usize,
     at: usize,
     of: Share,
+    anew: bool,
     out: &mut [Row],
 ) {
     let out: &mut [Row; N] = (&mut out[at..at + N]).try_into().expect("N rows");
     let mut sums = [[V::splat(0.0); 2]; N];
-    for row in 0..N {
-        let [low, high] = out[row].halves();
-        sums[row] = [V::load(low), V::load(high)];
+    if !anew {
+        for row in 0..N {
+            sums[row] = out[row].halves().map(V::load);
+        }
     }
     let asks = of.n_tiles == 1;
     for (x, weights) in x.chunks_exact(n_tokens).zip(panel.chunks_exact(PAIRS)) {

@@ -29,15 +29,24 @@ pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Row]) {
     }
 }
 
-/// Adds the product of `x`, `[K / 32][T]`, and panels, `[n_panels][K]`, to `out`, `[n_panels][T]`.
-pub(super) fn add_product(cpu: Cpu, x: &[Row], panels: &[Row], n_panels: usize, out: &mut [Row]) {
-    simd::run(cpu, Product { x, panels, n_panels, out });
+/// The product of `x`, `[K / 32][T]`, and panels, `[n_panels][K]`, is added to `out`, `[n_panels][T]`,
+/// or written there `anew`.
+pub(super) fn product(
+    cpu: Cpu,
+    x: &[Row],
+    panels: &[Row],
+    n_panels: usize,
+    anew: bool,
+    out: &mut [Row],
+) {
+    simd::run(cpu, Product { x, panels, n_panels, anew, out });
 }
 
 struct Product<'a> {
     x: &'a [Row],
     panels: &'a [Row],
     n_panels: usize,
+    anew: bool,
     out: &'a mut [Row],
 }
 
@@ -53,7 +62,7 @@ impl Kernel for Product<'_> {
             for (panel, out) in
                 self.panels.chunks_exact(n_inputs).zip(self.out.chunks_exact_mut(n_tokens))
             {
-                few::<V>(self.x, panel, n_tokens, out);
+                few::<V>(self.x, panel, n_tokens, self.anew, out);
             }
             return;
         }
@@ -66,7 +75,11 @@ impl Kernel for Product<'_> {
             for (panel, out) in self.out.chunks_exact_mut(n_tokens).enumerate() {
                 let from = panel * n_inputs + first * BLOCK;
                 let panel = &self.panels[from..from + n * BLOCK];
-                tiles::<V>(x, panel, n_tokens, 0, out);
+                if self.anew && first == 0 {
+                    tiles_anew::<V>(x, panel, n_tokens, 0, out);
+                } else {
+                    tiles::<V>(x, panel, n_tokens, 0, out);
+                }
             }
             first += n;
         }
@@ -98,30 +111,30 @@ impl Share {
     }
 }
 
-/// Adds the products of few tokens by 32 outputs. Tiles are as equal as can be, since one of few tokens
+/// Products of few tokens by 32 outputs, added or `anew`. Tiles are as equal as can be, since one of few tokens
 /// waits for its own sums.
 #[inline(always)]
-fn few<V: Lanes>(x: &[Row], panel: &[Row], n: usize, out: &mut [Row]) {
+fn few<V: Lanes>(x: &[Row], panel: &[Row], n: usize, anew: bool, out: &mut [Row]) {
     let n_tiles = n.div_ceil(MOST_TOKENS).max(1);
     for tile in 0..n_tiles {
         let (at, end) = (tile * n / n_tiles, (tile + 1) * n / n_tiles);
         let of = Share { tile, n_tiles };
         match end - at {
             0 => {}
-            1 => sums::<V, 1>(x, panel, n, [at, at], of, out),
-            2 => sums::<V, 2>(x, panel, n, [at, at], of, out),
-            3 => sums::<V, 3>(x, panel, n, [at, at], of, out),
-            4 => sums::<V, 4>(x, panel, n, [at, at], of, out),
-            5 => sums::<V, 5>(x, panel, n, [at, at], of, out),
-            6 => sums::<V, 6>(x, panel, n, [at, at], of, out),
-            7 => sums::<V, 7>(x, panel, n, [at, at], of, out),
-            8 => sums::<V, 8>(x, panel, n, [at, at], of, out),
-            9 => sums::<V, 9>(x, panel, n, [at, at], of, out),
-            10 => sums::<V, 10>(x, panel, n, [at, at], of, out),
-            11 => sums::<V, 11>(x, panel, n, [at, at], of, out),
-            12 => sums::<V, 12>(x, panel, n, [at, at], of, out),
-            13 => sums::<V, 13>(x, panel, n, [at, at], of, out),
-            _ => sums::<V, MOST_TOKENS>(x, panel, n, [at, at], of, out),
+            1 => sums::<V, 1>(x, panel, n, [at, at], of, anew, out),
+            2 => sums::<V, 2>(x, panel, n, [at, at], of, anew, out),
+            3 => sums::<V, 3>(x, panel, n, [at, at], of, anew, out),
+            4 => sums::<V, 4>(x, panel, n, [at, at], of, anew, out),
+            5 => sums::<V, 5>(x, panel, n, [at, at], of, anew, out),
+            6 => sums::<V, 6>(x, panel, n, [at, at], of, anew, out),
+            7 => sums::<V, 7>(x, panel, n, [at, at], of, anew, out),
+            8 => sums::<V, 8>(x, panel, n, [at, at], of, anew, out),
+            9 => sums::<V, 9>(x, panel, n, [at, at], of, anew, out),
+            10 => sums::<V, 10>(x, panel, n, [at, at], of, anew, out),
+            11 => sums::<V, 11>(x, panel, n, [at, at], of, anew, out),
+            12 => sums::<V, 12>(x, panel, n, [at, at], of, anew, out),
+            13 => sums::<V, 13>(x, panel, n, [at, at], of, anew, out),
+            _ => sums::<V, MOST_TOKENS>(x, panel, n, [at, at], of, anew, out),
         }
     }
 }
@@ -208,10 +221,10 @@ pub(crate) fn tile<V: Lanes, const N: usize>(
     out: &mut [Row],
 ) {
     let of = if N <= FEW { Share::ALL } else { Share::NONE };
-    sums::<V, N>(x, panel, n_tokens, [at, to], of, out);
+    sums::<V, N>(x, panel, n_tokens, [at, to], of, false, out);
 }
 
-/// [`tile`], which asks for its share of the weights that come later.
+/// [`tile`], or its product `anew`, which asks for its share of the weights that come later.
 #[inline(always)]
 fn sums<V: Lanes, const N: usize>(
     x: &[Row],
@@ -219,13 +232,15 @@ fn sums<V: Lanes, const N: usize>(
     n_tokens: usize,
     [at, to]: [usize; 2],
     of: Share,
+    anew: bool,
     out: &mut [Row],
 ) {
     let out: &mut [Row; N] = (&mut out[to..to + N]).try_into().expect("N rows");
     let mut sums = [[V::splat(0.0); 2]; N];
-    for row in 0..N {
-        let [low, high] = out[row].halves();
-        sums[row] = [V::load(low), V::load(high)];
+    if !anew {
+        for row in 0..N {
+            sums[row] = out[row].halves().map(V::load);
+        }
     }
     gather::<V, N>(x, panel, n_tokens, at, of, &mut sums);
     for row in 0..N {
