@@ -291,6 +291,7 @@ fn compare(rows: &Rows<'_>) {
     let dense = 2.0 * (config.n_parameters() as f64);
     // A token's scores, and the values that it gathers, are products with half of all tokens.
     let attention = 2.0 * (config.attn_layer_idxs.len() * config.hidden_size) as f64;
+    let mut in_f32 = BTreeMap::new();
     for &(name, precision) in precisions {
         let model = load(precision);
         for length in [1024, 4096, 8192] {
@@ -313,6 +314,10 @@ fn compare(rows: &Rows<'_>) {
                 share(dense),
                 share(dense + attention * length as f64),
             );
+            match in_f32.get(&length) {
+                Some(f32) => println!("{:34} {:.2} x our own f32", "", f32 / own),
+                None => drop(in_f32.insert(length, own)),
+            }
         }
         let tokens = bases(4096);
         let request = format!("prefill {name} 4096");

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::ModelConfig;
 use crate::error::Error;
-use crate::model::{Random, StripedHyena};
+use crate::model::{Random, Source, StripedHyena};
 use crate::shipped;
 
 /// Key under which our weight files keep their configuration.
@@ -100,6 +100,28 @@ pub fn model(
     named: Option<&str>,
     precision: Precision,
 ) -> Result<StripedHyena, Error> {
+    source(weights, named, |config, source| StripedHyena::load(config, source, precision))
+}
+
+/// The same for whole sequences on a device.
+///
+/// # Errors
+/// As the parts.
+#[cfg(feature = "device")]
+pub fn on_device(
+    weights: &str,
+    named: Option<&str>,
+    device: nn::device::Device,
+) -> Result<crate::model::OnDevice, Error> {
+    source(weights, named, |config, source| crate::model::OnDevice::load(config, source, device))
+}
+
+/// Opens what a user names, for `load`.
+fn source<T>(
+    weights: &str,
+    named: Option<&str>,
+    load: impl FnOnce(&ModelConfig, &dyn Source) -> Result<T, Error>,
+) -> Result<T, Error> {
     if let Some(seed) = weights.strip_prefix(RANDOM) {
         let seed = seed.parse().map_err(|_| Error::Config {
             reason: format!("`{seed}` is no seed: random weights are `random:SEED`"),
@@ -107,9 +129,8 @@ pub fn model(
         let name = named.ok_or_else(|| Error::Config {
             reason: "random weights need a configuration".to_owned(),
         })?;
-        let config = config(name)?;
-        return StripedHyena::load(&config, &Random { seed }, precision);
+        return load(&config(name)?, &Random { seed });
     }
     let file = file(weights)?;
-    StripedHyena::load(&config_of(&file, named)?, &file, precision)
+    load(&config_of(&file, named)?, &file)
 }

@@ -6,12 +6,17 @@
 mod block;
 #[cfg(test)]
 mod golden;
+mod layer;
 pub(crate) mod layout;
+#[cfg(any(test, feature = "device"))]
+mod on_device;
 mod source;
 mod state;
 
 use nn::{Blocked, Cpu, Linear, Precision, RmsNorm, Then};
 
+#[cfg(any(test, feature = "device"))]
+pub use on_device::OnDevice;
 pub use source::{Random, Source, Values};
 pub use state::State;
 
@@ -90,9 +95,7 @@ impl StripedHyena {
         source: &dyn Source,
         precision: Precision,
     ) -> Result<StripedHyena, Error> {
-        if config.fp8 == Fp8::Required {
-            return Err(Error::NeedsFp8 { model: config.model_name.clone() });
-        }
+        check_fp8(config)?;
         let mixers = config.mixers().map_err(|reason| Error::Config { reason })?;
         let (v, c) = (config.vocab_size, config.hidden_size);
         let all = |name: &str, shape: &[usize]| source::all(source, name, shape);
@@ -167,7 +170,7 @@ impl StripedHyena {
         mut each: impl FnMut(usize, usize, &Blocked),
     ) {
         let mut next = vec![0; parts.len()];
-        let mut room = Room::new();
+        let mut room = Room::new(self.cpu);
         loop {
             // A share of the chunk for every part that has tokens left.
             let n_open = parts.iter().zip(&next).filter(|(p, at)| **at < p.tokens.len()).count();
@@ -181,7 +184,7 @@ impl StripedHyena {
             let split = Split { sizes: &sizes, next: &next };
             split.show(watch, Tap::Embedding, &x);
             for (layer, block) in self.blocks.iter().enumerate() {
-                block.forward(self.cpu, layer, &mut x, parts, &split, &mut room, watch);
+                block.forward(layer, &mut x, parts, &split, &mut room, watch);
                 split.show(watch, Tap::Block(layer), &x);
             }
             let mut normed = Blocked::new(x.n_tokens(), x.n_channels());
@@ -210,6 +213,14 @@ impl StripedHyena {
         }
         x
     }
+}
+
+/// Refuses a model that falls to chance without projections in FP8.
+fn check_fp8(config: &ModelConfig) -> Result<(), Error> {
+    if config.fp8 == Fp8::Required {
+        return Err(Error::NeedsFp8 { model: config.model_name.clone() });
+    }
+    Ok(())
 }
 
 /// How a chunk divides into parts.

@@ -123,19 +123,24 @@ impl Kernel for Transpose<'_> {
     fn run<V: Lanes>(self) {
         let Transpose { from, block, size, to } = self;
         for (from, to) in from.chunks(BLOCK).zip(to.chunks_exact_mut(size)) {
-            let to = &mut to[block * BLOCK..][..BLOCK];
-            for tokens in 0..2 {
-                for channels in 0..2 {
-                    let row = |token: usize| {
-                        let row = from.get(tokens * LANES + token).unwrap_or(&Row::ZERO);
-                        V::load(row.halves()[channels])
-                    };
-                    let columns = V::transpose(std::array::from_fn(row));
-                    for (to, column) in to[channels * LANES..].iter_mut().zip(columns) {
-                        let [low, high] = to.halves_mut();
-                        column.store(if tokens == 0 { low } else { high });
-                    }
-                }
+            transpose::<V>(from, &mut to[block * BLOCK..][..BLOCK]);
+        }
+    }
+}
+
+/// Rows and lanes change places; rows that there are not are 0.
+#[inline(always)]
+pub(crate) fn transpose<V: Lanes>(from: &[Row], to: &mut [Row]) {
+    for tokens in 0..2 {
+        for channels in 0..2 {
+            let row = |token: usize| {
+                let row = from.get(tokens * LANES + token).unwrap_or(&Row::ZERO);
+                V::load(row.halves()[channels])
+            };
+            let columns = V::transpose(std::array::from_fn(row));
+            for (to, column) in to[channels * LANES..].iter_mut().zip(columns) {
+                let [low, high] = to.halves_mut();
+                column.store(if tokens == 0 { low } else { high });
             }
         }
     }

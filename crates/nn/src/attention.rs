@@ -7,10 +7,12 @@
 
 mod backward;
 mod fused;
+mod narrow;
 mod turn;
 
-use crate::blocked::{BLOCK, Blocked, Row};
+use crate::blocked::{BLOCK, Blocked, Panel, Row};
 use crate::cpu::Cpu;
+use crate::linear::Precision;
 use crate::products::tile_f32;
 use crate::simd::{self, Kernel, Lanes};
 use crate::threads;
@@ -48,7 +50,7 @@ impl Rotary {
     /// Cosines and sines of `n` positions from `first`, `[n][D / 2]`.
     ///
     /// Angles are products in f32, as the models were trained with.
-    fn tables(&self, first: usize, n: usize) -> Vec<(f32, f32)> {
+    pub(crate) fn tables(&self, first: usize, n: usize) -> Vec<(f32, f32)> {
         let angle = |position: usize| {
             let position = position as f32 / self.scale;
             self.inverse_frequencies.iter().map(move |frequency| {
@@ -73,14 +75,24 @@ pub struct Attention {
     n_heads: usize,
     head_size: usize,
     rotary: Rotary,
+    /// Whether keys, values and what meets them are rounded to bfloat16.
+    narrow: bool,
 }
 
 /// Rotated keys, and values, of one sequence in one layer.
 #[derive(Debug, Clone)]
 pub struct KeyValues {
     n_tokens: usize,
-    /// Per head, blocks of 32 keys: `[D]` rows of 32 keys, then `[D / 32][32]` rows of values.
-    heads: Vec<Vec<Row>>,
+    heads: Heads,
+}
+
+/// What is kept of each head.
+#[derive(Debug, Clone)]
+enum Heads {
+    /// Blocks of 32 keys: `[D]` rows of 32 keys, then `[D / 32][32]` rows of values.
+    F32(Vec<Vec<Row>>),
+    /// Groups of 128 keys; see [`narrow`].
+    Bf16(Vec<Vec<Panel>>),
 }
 
 impl KeyValues {
@@ -93,29 +105,44 @@ impl KeyValues {
     /// copy: only the time that attention over them takes is that of a longer sequence.
     ///
     /// # Panics
-    /// If the tokens held are no multiple of [`BLOCK`].
+    /// If the tokens held are no multiple of 128.
     #[doc(hidden)]
     #[must_use]
     pub fn repeated(&self, n_times: usize, n_more: usize) -> KeyValues {
-        assert!(self.n_tokens.is_multiple_of(BLOCK), "whole blocks of keys");
-        let n_blocks = self.n_tokens / BLOCK;
-        let repeat = |head: &Vec<Row>| {
-            let n_rows =
-                head.len() / n_blocks.max(1) * (n_times * n_blocks + n_more.div_ceil(BLOCK));
-            let mut all = Vec::with_capacity(n_rows);
-            for _ in 0..n_times {
-                all.extend_from_slice(head);
-            }
-            all
+        assert!(self.n_tokens.is_multiple_of(GROUP * BLOCK), "whole groups of keys");
+        let n_groups = self.n_tokens / (GROUP * BLOCK);
+        let room = n_times * n_groups + n_more.div_ceil(GROUP * BLOCK);
+        let heads = match &self.heads {
+            Heads::F32(heads) => Heads::F32(repeated(heads, n_times, n_groups, room)),
+            Heads::Bf16(heads) => Heads::Bf16(repeated(heads, n_times, n_groups, room)),
         };
-        let heads = self.heads.iter().map(repeat).collect();
         KeyValues { n_tokens: n_times * self.n_tokens, heads }
     }
 
     /// Bytes held.
     pub fn size_bytes(&self) -> usize {
-        self.heads.iter().map(|head| size_of_val(head.as_slice())).sum()
+        match &self.heads {
+            Heads::F32(heads) => heads.iter().map(|head| size_of_val(head.as_slice())).sum(),
+            Heads::Bf16(heads) => heads.iter().map(|head| size_of_val(head.as_slice())).sum(),
+        }
     }
+}
+
+/// Each head so many times, with room for so many groups in all.
+fn repeated<T: Clone>(
+    heads: &[Vec<T>],
+    n_times: usize,
+    n_groups: usize,
+    room: usize,
+) -> Vec<Vec<T>> {
+    let repeat = |head: &Vec<T>| {
+        let mut all = Vec::with_capacity(head.len() / n_groups.max(1) * room);
+        for _ in 0..n_times {
+            all.extend_from_slice(head);
+        }
+        all
+    };
+    heads.iter().map(repeat).collect()
 }
 
 impl Attention {
@@ -125,12 +152,25 @@ impl Attention {
     /// If the head size is odd, or the positions are for another one.
     pub fn new(n_heads: usize, head_size: usize, rotary: Rotary) -> Attention {
         assert_eq!(head_size, 2 * rotary.inverse_frequencies.len(), "pairs of channels");
-        Attention { n_heads, head_size, rotary }
+        Attention { n_heads, head_size, rotary, narrow: false }
+    }
+
+    /// In bfloat16, where `precision` is that and heads are whole blocks of channels: queries, keys, their
+    /// weights and values are rounded, sums stay in f32. Else in f32.
+    #[must_use]
+    pub fn in_precision(mut self, precision: Precision) -> Attention {
+        self.narrow = precision == Precision::Bf16 && self.head_size.is_multiple_of(BLOCK);
+        self
     }
 
     /// Of a sequence that has not begun.
     pub fn state(&self) -> KeyValues {
-        KeyValues { n_tokens: 0, heads: vec![Vec::new(); self.n_heads] }
+        let heads = if self.narrow {
+            Heads::Bf16(vec![Vec::new(); self.n_heads])
+        } else {
+            Heads::F32(vec![Vec::new(); self.n_heads])
+        };
+        KeyValues { n_tokens: 0, heads }
     }
 
     /// Rotated key and value of one token, `[2, H, D]`.
@@ -139,11 +179,24 @@ impl Attention {
     /// If the state does not hold the token.
     pub fn key_value(&self, state: &KeyValues, token: usize) -> Vec<f32> {
         assert!(token < state.n_tokens, "a token that was seen");
+        let heads = match &state.heads {
+            Heads::F32(heads) => heads,
+            Heads::Bf16(heads) => {
+                let of = |third: usize| {
+                    let of = move |head: &Vec<Panel>| {
+                        let [key, value] = narrow::key_value(head, self.head_size, token);
+                        if third == 1 { key } else { value }
+                    };
+                    heads.iter().flat_map(of)
+                };
+                return of(1).chain(of(2)).collect();
+            }
+        };
         let (block, at) = (token / BLOCK, token % BLOCK);
         let size = self.rows_per_block();
         let padded = self.padded();
         let of = |value: bool| {
-            state.heads.iter().flat_map(move |head| {
+            heads.iter().flat_map(move |head| {
                 let rows = &head[block * size..(block + 1) * size];
                 (0..self.head_size).map(move |c| {
                     if value {
@@ -166,6 +219,17 @@ impl Attention {
         2 * self.padded()
     }
 
+    /// What scores are multiplied by.
+    fn scale(&self) -> f32 {
+        1.0 / (self.head_size as f32).sqrt()
+    }
+
+    /// A head's queries, keys or values, `[D / 32][T]`, of whole blocks.
+    fn third<'a>(&self, qkv: &'a Blocked, head: usize, third: usize) -> &'a [Row] {
+        let n_rows = self.head_size / BLOCK * qkv.n_tokens();
+        &qkv.rows()[(third * self.n_heads + head) * n_rows..][..n_rows]
+    }
+
     /// From projections, `[T, 3 C]` with thirds q, k, v of heads in order, to `out`, `[T, C]`.
     ///
     /// # Panics
@@ -180,32 +244,50 @@ impl Attention {
         }
         let first = state.n_tokens;
         let table = self.rotary.tables(first, n_tokens);
-        let turns = (cpu.found && self.head_size.is_multiple_of(BLOCK))
+        let turns = (self.narrow || cpu.found && self.head_size.is_multiple_of(BLOCK))
             .then(|| turn::Turns::new(&table, self.head_size / 2));
         let n_rows = self.padded() / BLOCK * n_tokens;
         let mut all = vec![Row::ZERO; self.n_heads * n_rows];
         // A query meets every key before it.
         let work = n_tokens * (first + n_tokens);
         let n_heads = self.n_heads;
-        threads::by_units_with(&mut all, &mut state.heads, n_heads, work, |head, out, caches| {
-            for (idx, (out, cache)) in out.chunks_exact_mut(n_rows).zip(caches).enumerate() {
-                let head = head + idx;
-                let queries = match &turns {
-                    Some(turns) => turns.remember(cpu, self, qkv, head, first, cache),
-                    None => {
-                        self.remember(qkv, head, first, &table, cache);
-                        self.queries(qkv, head, &table)
+        match &mut state.heads {
+            Heads::Bf16(heads) => {
+                let turns = turns.expect("heads of whole blocks");
+                threads::by_units_with(&mut all, heads, n_heads, work, |head, out, caches| {
+                    for (idx, (out, cache)) in out.chunks_exact_mut(n_rows).zip(caches).enumerate()
+                    {
+                        let at = (head + idx, first);
+                        let queries = &narrow::remember(&turns, cpu, self, qkv, at, cache);
+                        let head_size = self.head_size;
+                        let head = narrow::Head { head_size, queries, cache, first, n_tokens, out };
+                        simd::run(cpu, head);
                     }
-                };
-                let (attention, queries) = (self, queries.as_slice());
-                let head = Head { attention, queries, cache, first, n_tokens, out };
-                if cpu.found {
-                    simd::run(cpu, fused::Fused(head));
-                } else {
-                    simd::run(cpu, head);
-                }
+                });
             }
-        });
+            Heads::F32(heads) => {
+                threads::by_units_with(&mut all, heads, n_heads, work, |head, out, caches| {
+                    for (idx, (out, cache)) in out.chunks_exact_mut(n_rows).zip(caches).enumerate()
+                    {
+                        let head = head + idx;
+                        let queries = match &turns {
+                            Some(turns) => turns.remember(cpu, self, qkv, head, first, cache),
+                            None => {
+                                self.remember(qkv, head, first, &table, cache);
+                                self.queries(qkv, head, &table)
+                            }
+                        };
+                        let (attention, queries) = (self, queries.as_slice());
+                        let head = Head { attention, queries, cache, first, n_tokens, out };
+                        if cpu.found {
+                            simd::run(cpu, fused::Fused(head));
+                        } else {
+                            simd::run(cpu, head);
+                        }
+                    }
+                });
+            }
+        }
         state.n_tokens += n_tokens;
         if self.padded() == self.head_size {
             out.rows_mut().copy_from_slice(&all);
@@ -275,7 +357,7 @@ impl Attention {
     /// Rotated queries of a head, scaled, `[D / 32][T]`.
     fn queries(&self, qkv: &Blocked, head: usize, table: &[(f32, f32)]) -> Vec<Row> {
         let n_tokens = qkv.n_tokens();
-        let scale = 1.0 / (self.head_size as f32).sqrt();
+        let scale = self.scale();
         let mut rows = vec![Row::ZERO; self.padded() / BLOCK * n_tokens];
         let mut query = vec![0.0; self.head_size];
         for token in 0..n_tokens {

@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 
+use crate::device::one_line;
 use crate::error::Error;
 use files::Files;
 use picture::Lens;
@@ -155,9 +156,4 @@ impl Backbone {
         into.copy_from_slice(&features);
         Ok(())
     }
-}
-
-/// What candle says, without where in its code.
-fn one_line(error: &candle_core::Error) -> String {
-    error.to_string().lines().next().unwrap_or("candle says nothing").trim().to_owned()
 }

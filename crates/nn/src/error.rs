@@ -1,8 +1,8 @@
-//! What can be wrong with a file of weights.
+//! What can be wrong with a file of weights, or on a device.
 
 use std::path::PathBuf;
 
-/// Why weights could not be read or written.
+/// Why weights could not be read or written, or an operation not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file system refused.
@@ -76,6 +76,12 @@ pub enum Error {
         /// The folder, or the file of it that is wrong.
         path: PathBuf,
         /// What is wrong.
+        reason: String,
+    },
+    /// An operation on a device failed: shapes do not fit, or the device does not work or has no room.
+    #[error("failed to compute: {reason}")]
+    Device {
+        /// What candle says.
         reason: String,
     },
 }

@@ -27,6 +27,8 @@ mod attention;
 pub mod backbone;
 mod blocked;
 mod cpu;
+#[cfg(feature = "device")]
+pub mod device;
 mod error;
 mod glu;
 mod hyena;

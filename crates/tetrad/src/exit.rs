@@ -113,7 +113,9 @@ fn status_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Status> 
     if let Some(genome::Error::Program { .. }) = cause.downcast_ref::<genome::Error>() {
         return Some(Status::Unavailable);
     }
-    if let Some(genome::Error::NeedsFp8 { .. }) = cause.downcast_ref::<genome::Error>() {
+    if let Some(genome::Error::NeedsFp8 { .. } | genome::Error::Weights(nn::Error::Device { .. })) =
+        cause.downcast_ref::<genome::Error>()
+    {
         return Some(Status::Unavailable);
     }
     if let Some(error) = cause.downcast_ref::<robot::Error>() {

@@ -6,7 +6,7 @@ use nn::weights::File;
 use nn::{Blocked, Cpu, Precision, threads};
 
 use super::state::LayerState;
-use super::{Nothing, Part, State, StripedHyena, Tap, Token, Watch};
+use super::{Nothing, OnDevice, Part, State, StripedHyena, Tap, Token, Watch};
 use crate::config::ModelConfig;
 use crate::generate::{Sampling, generate};
 use crate::score;
@@ -110,6 +110,38 @@ fn logits_match_at_all_lengths() {
         .map(|row| row.iter().map(|logit| f64::from(*logit).exp()).sum::<f64>().ln() as f32)
         .collect();
     close(&sums, &golden.want("logsumexp_L300"), "log-sum-exp");
+}
+
+/// The fixture's logits, by whole sequences on a device.
+fn logits_match_on(device: &nn::device::Device) {
+    let golden = Golden::open();
+    let tokens = golden.tokens();
+    let file = File::open(&data("weights.safetensors")).expect("the fixture");
+    let model = OnDevice::load(&config(), &file, device.clone()).expect("valid weights");
+    for length in [1, 16, 128, 300] {
+        let mut got = Vec::new();
+        model.forward(&tokens[..length], |_, logits| got.extend(logits.to_rows())).expect("logits");
+        if length < 300 {
+            close(&got, &golden.want(&format!("logits_L{length}")), &format!("{length} tokens"));
+        } else {
+            close(&golden.columns(&got), &golden.want("logits_L300_cols"), "300 tokens");
+        }
+    }
+    let scored = model.score(&tokens).expect("a score");
+    close(&scored.log_likelihoods, &golden.want("token_logprobs_L300"), "log-likelihoods");
+    assert_eq!(model.score(&[]).expect("nothing").log_likelihoods, [0.0; 0]);
+}
+
+#[test]
+fn logits_match_on_a_device() {
+    logits_match_on(&nn::device::Device::cpu());
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+#[ignore = "needs a GPU"]
+fn logits_match_on_a_gpu() {
+    logits_match_on(&nn::device::Device::cuda(0).expect("a GPU"));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! `checkpoint.safetensors` holds what the next step depends on, `log.jsonl` a row for each step and
 //! each look at validation windows, `model.safetensors` the model as of the checkpoint, `run.json` what
-//! the run depends on, so that no other one goes on from it. Rows after the checkpoint are dropped when a run goes on: their steps are taken again, to the same bits.
+//! the run depends on, so that no other one goes on from it. Rows after the checkpoint are dropped when
+//! a run goes on: their steps are taken again, to the same bits.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{End, Knowledge, SearchConfig, Strategy};
 use crate::Error;
 use crate::archive::{Archive, AttemptId, SearchRecord};
-use crate::evaluation::Level;
+use crate::evaluation::{Level, Timing};
 use crate::propose::{Operator, Spent};
 
 /// One change of the best.
@@ -38,7 +38,7 @@ pub struct Best {
     pub ratio: f64,
     /// Measurements in it.
     pub n_measured: u32,
-    /// 95 % interval of the last measurement.
+    /// 95 % interval of that mean: see [`interval_of_mean`].
     pub interval: Option<(f64, f64)>,
     /// What the baseline is.
     pub baseline: String,
@@ -145,13 +145,18 @@ pub(super) fn summarize(
 fn best(archive: &Archive, knowledge: &Knowledge) -> Result<Option<Best>, Error> {
     let Some(member) = knowledge.population().best() else { return Ok(None) };
     let Some(attempt) = knowledge.attempt(member.attempt) else { return Ok(None) };
-    let findings = archive.findings(member.attempt)?;
-    let timing = findings
-        .into_iter()
-        .rev()
-        .filter(|finding| finding.finding.evaluation.level == Level::Verified)
-        .find_map(|finding| finding.finding.evaluation.timing);
-    let Some(timing) = timing else { return Ok(None) };
+    let mut timings: Vec<Timing> = Vec::new();
+    for finding in archive.findings(member.attempt)? {
+        let evaluation = finding.finding.evaluation;
+        if evaluation.level == Level::Verified && evaluation.rejection.is_none() {
+            timings.extend(evaluation.timing);
+        }
+    }
+    // Those before are what it was promoted for.
+    let since = timings.len().saturating_sub(member.n_measured as usize);
+    let timings = timings.split_off(since);
+    let interval = interval_of_mean(&timings);
+    let Some(timing) = timings.into_iter().next_back() else { return Ok(None) };
     Ok(Some(Best {
         attempt: attempt.id,
         candidate: attempt.candidate.clone(),
@@ -159,10 +164,59 @@ fn best(archive: &Archive, knowledge: &Knowledge) -> Result<Option<Best>, Error>
         operator: attempt.operator,
         ratio: member.estimate.exp(),
         n_measured: member.n_measured,
-        interval: timing.interval,
+        interval,
         baseline: timing.baseline,
         candidate_nanos: timing.candidate_nanos,
         roofline: timing.floor_nanos / timing.candidate_nanos,
         warnings: timing.warnings,
     }))
+}
+
+/// 95 % interval of the geometric mean of measurements, from the interval of each and from how far they lie
+/// apart: noise inside one of them, and the machine's mood between them.
+fn interval_of_mean(timings: &[Timing]) -> Option<(f64, f64)> {
+    let n = timings.len() as f64;
+    let intervals: Option<Vec<(f64, f64)>> = timings.iter().map(|timing| timing.interval).collect();
+    let within: f64 = intervals?.iter().map(|(low, high)| ((high / low).ln() / 2.0).powi(2)).sum();
+    let logs: Vec<f64> = timings.iter().map(|timing| timing.ratio.ln()).collect();
+    let mean = logs.iter().sum::<f64>() / n;
+    let spread: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
+    let between = if timings.len() > 1 { 1.96 * 1.96 * spread / (n - 1.0) / n } else { 0.0 };
+    let half = (within / n / n + between).sqrt();
+    (n > 0.0).then(|| ((mean - half).exp(), (mean + half).exp()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timing(ratio: f64, interval: Option<(f64, f64)>) -> Timing {
+        Timing {
+            blocks: Vec::new(),
+            baseline: "base".to_owned(),
+            ratio,
+            interval,
+            candidate_nanos: 1e6,
+            baseline_nanos: ratio * 1e6,
+            floor_nanos: 1e5,
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_interval_of_a_mean_has_the_noise_inside_and_between_measurements() {
+        let near = |got: Option<(f64, f64)>, want: (f64, f64)| {
+            let (low, high) = got.expect("an interval");
+            assert!((low - want.0).abs() < 1e-9 && (high - want.1).abs() < 1e-9, "{low} {high}");
+        };
+        let one = timing(2.0, Some((1.0, 4.0)));
+        near(interval_of_mean(std::slice::from_ref(&one)), (1.0, 4.0));
+        // Four times as many are half as wide.
+        near(interval_of_mean(&vec![one.clone(); 4]), (2.0_f64.sqrt(), 8.0_f64.sqrt()));
+        let exact = |ratio| timing(ratio, Some((ratio, ratio)));
+        let half = 1.96 * 2.0_f64.ln();
+        near(interval_of_mean(&[exact(1.0), exact(4.0)]), (2.0 * (-half).exp(), 2.0 * half.exp()));
+        assert_eq!(interval_of_mean(&[one, timing(2.0, None)]), None);
+        assert_eq!(interval_of_mean(&[]), None);
+    }
 }

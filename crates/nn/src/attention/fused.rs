@@ -104,7 +104,7 @@ fn note<V: Lanes>(best: f32, seen: &mut Seen) -> Option<f32> {
 
 /// Turns scores of a query that sees a whole group into exponentials, and adds them up.
 #[inline(always)]
-fn whole<V: Lanes, const N: usize>(
+pub(super) fn whole<V: Lanes, const N: usize>(
     scores: &mut [Row],
     query: usize,
     seen: &mut Seen,
@@ -134,7 +134,7 @@ fn whole<V: Lanes, const N: usize>(
 
 /// The same of one that sees the first `n_seen` keys only.
 #[inline(always)]
-fn part<V: Lanes, const N: usize>(
+pub(super) fn part<V: Lanes, const N: usize>(
     scores: &mut [Row],
     query: usize,
     n_seen: usize,

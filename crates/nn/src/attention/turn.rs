@@ -5,6 +5,7 @@
 //! `provenance/rotate.json`.
 
 use super::{Attention, KeyBlock};
+use crate::attend::transpose;
 use crate::blocked::{BLOCK, Blocked, Row};
 use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes};
@@ -42,13 +43,7 @@ impl Turns {
         let (n_tokens, n_blocks) = (qkv.n_tokens(), attention.head_size / BLOCK);
         let size = attention.rows_per_block();
         cache.resize((first + n_tokens).div_ceil(BLOCK) * size, Row::ZERO);
-        let of = |third: usize| {
-            let block = (third * attention.n_heads + head) * n_blocks;
-            &qkv.rows()[block * n_tokens..][..n_blocks * n_tokens]
-        };
-        let scale = 1.0 / (attention.head_size as f32).sqrt();
-        let mut queries = vec![Row::ZERO; n_blocks * n_tokens];
-        simd::run(cpu, Turn { turns: self, from: of(0), n_tokens, at: 0, scale, to: &mut queries });
+        let of = |third: usize| attention.third(qkv, head, third);
         let mut turned = vec![Row::ZERO; n_blocks * BLOCK];
         let mut token = 0;
         while token < n_tokens {
@@ -66,7 +61,14 @@ impl Turns {
             }
             token += n;
         }
-        queries
+        self.all(cpu, of(0), n_tokens, attention.scale())
+    }
+
+    /// A head's third of projections, `[D / 32][T]`, rotated, times `scale`.
+    pub(super) fn all(&self, cpu: Cpu, from: &[Row], n_tokens: usize, scale: f32) -> Vec<Row> {
+        let mut to = vec![Row::ZERO; from.len()];
+        simd::run(cpu, Turn { turns: self, from, n_tokens, at: 0, scale, to: &mut to });
+        to
     }
 }
 
@@ -120,8 +122,7 @@ fn vector_mut(row: &mut Row, vector: usize) -> &mut [f32; LANES] {
     &mut row.0.as_chunks_mut::<LANES>().0[vector % 2]
 }
 
-/// Writes a block of channels of some tokens into lanes of its keys, from lane `at` on. Plain code; here
-/// it is compiled for whole vectors.
+/// Writes a block of channels of some tokens into lanes of its keys, from lane `at` on.
 struct Transpose<'a> {
     turned: &'a [Row],
     at: usize,
@@ -134,13 +135,8 @@ impl Kernel for Transpose<'_> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
         let Transpose { turned, at, keys } = self;
-        if let Ok(turned) = <&KeyBlock>::try_from(turned) {
-            for (channel, key) in keys.iter_mut().enumerate() {
-                for (token, lane) in key.0.iter_mut().enumerate() {
-                    *lane = turned[token].0[channel];
-                }
-            }
-            return;
+        if turned.len() == BLOCK {
+            return transpose::<V>(turned, keys);
         }
         for (token, row) in turned.iter().enumerate() {
             for (key, value) in keys.iter_mut().zip(row.0) {

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::var_builder::SimpleBackend;
 
-use super::one_line;
+use crate::device::one_line;
 use crate::error::Error;
 use crate::weights::File;
 

@@ -34,7 +34,6 @@ pub(super) fn round_input(cpu: Cpu, x: &Blocked, all: &mut Vec<Narrow>) {
     });
 }
 
-/// Plain code; here it is compiled for whole vectors.
 struct Round<'a> {
     rows: &'a [Row],
     out: &'a mut [Narrow],
@@ -46,18 +45,15 @@ impl Kernel for Round<'_> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
         for (to, row) in self.out.iter_mut().zip(self.rows) {
-            let mut halves = [0; BLOCK];
-            for (half, value) in halves.iter_mut().zip(row.0) {
-                let bits = value.to_bits();
-                // To nearest, ties to even; what is not a number stays one.
-                let rounded = (bits.wrapping_add(0x7fff + ((bits >> 16) & 1))) >> 16;
-                *half = if value.is_nan() { (bits >> 16) | 0x40 } else { rounded };
-            }
-            for (to, pair) in to.0.iter_mut().zip(halves.as_chunks::<2>().0) {
-                *to = pair[0] | pair[1] << 16;
-            }
+            *to = round_row::<V>(row);
         }
     }
+}
+
+/// A row in pairs.
+#[inline(always)]
+pub(crate) fn round_row<V: Lanes>(row: &Row) -> Narrow {
+    Narrow(V::pairs(row.halves().map(V::load)))
 }
 
 /// The product of `x`, `[K / 32][T]`, and panels, `[n_panels][K / 2]`, is added to `out`,
@@ -115,8 +111,10 @@ impl Kernel for Product<'_> {
             }
             for at in (0..self.n_tokens).step_by(2) {
                 if self.n_tokens - at >= 2 {
+                    let out = &mut out[at..at + 2];
                     tile::<V, 2>(self.x, panel, self.n_tokens, at, Share::ALL, self.anew, out);
                 } else {
+                    let out = &mut out[at..=at];
                     tile::<V, 1>(self.x, panel, self.n_tokens, at, Share::ALL, self.anew, out);
                 }
             }
@@ -136,7 +134,7 @@ fn wide<V: Lanes>(
     anew: bool,
     out: &mut [Row],
 ) {
-    let at = tokens.start;
+    let (at, out) = (tokens.start, &mut out[tokens.clone()]);
     match tokens.len() {
         1 => tile::<V, 1>(x, panel, n_tokens, at, of, anew, out),
         2 => tile::<V, 2>(x, panel, n_tokens, at, of, anew, out),
@@ -155,9 +153,9 @@ fn wide<V: Lanes>(
     }
 }
 
-/// `N` tokens by 32 outputs.
+/// `N` tokens, from `at` on, by 32 outputs; `out` has as many rows.
 #[inline(always)]
-fn tile<V: Lanes, const N: usize>(
+pub(crate) fn tile<V: Lanes, const N: usize>(
     x: &[Narrow],
     panel: &[Panel],
     n_tokens: usize,
@@ -166,7 +164,7 @@ fn tile<V: Lanes, const N: usize>(
     anew: bool,
     out: &mut [Row],
 ) {
-    let out: &mut [Row; N] = (&mut out[at..at + N]).try_into().expect("N rows");
+    let out: &mut [Row; N] = out.try_into().expect("N rows");
     let mut sums = [[V::splat(0.0); 2]; N];
     if !anew {
         for row in 0..N {
@@ -177,7 +175,7 @@ fn tile<V: Lanes, const N: usize>(
     for (x, weights) in x.chunks_exact(n_tokens).zip(panel.chunks_exact(PAIRS)) {
         let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
         let weights: &[Panel; PAIRS] = weights.try_into().expect("a block");
-        if !asks {
+        if of.n_tiles > 1 {
             of.ask::<V, Panel, PAIRS>(weights, size_of_val(panel));
         }
         for (input, weights) in weights.iter().enumerate() {

@@ -89,7 +89,7 @@ impl Kernel for Product<'_> {
 /// One of the tiles that pass over a panel of weights. Each asks memory for its share of the next panel,
 /// so that reading goes on as evenly as reckoning; one that is alone asks for what comes soon.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Share {
+pub(crate) struct Share {
     pub(super) tile: usize,
     /// 0 where nothing is to be asked for.
     pub(super) n_tiles: usize,
@@ -97,10 +97,10 @@ pub(super) struct Share {
 
 impl Share {
     /// Of a tile that is alone.
-    pub(super) const ALL: Share = Share { tile: 0, n_tiles: 1 };
+    pub(crate) const ALL: Share = Share { tile: 0, n_tiles: 1 };
 
     /// Of one whose weights are near.
-    const NONE: Share = Share { tile: 0, n_tiles: 0 };
+    pub(crate) const NONE: Share = Share { tile: 0, n_tiles: 0 };
 
     /// Asks for lines of the same block in the next panel, which is some bytes further.
     #[inline(always)]

@@ -30,3 +30,11 @@ pub(crate) fn dot_bytes(unsigned: u32, signed: u32) -> i32 {
     }
     sum
 }
+
+/// Bits of the nearest bfloat16, ties to even; what is not a number stays one.
+#[inline(always)]
+pub(crate) fn to_bf16(value: f32) -> u32 {
+    let bits = value.to_bits();
+    let rounded = (bits.wrapping_add(0x7fff + ((bits >> 16) & 1))) >> 16;
+    if value.is_nan() { (bits >> 16) | 0x40 } else { rounded }
+}

@@ -1,6 +1,6 @@
 //! Sixteen floats, whatever holds them.
 
-use super::bits::{Pairs, Quads};
+use super::bits::{Pairs, Quads, to_bf16};
 
 /// Floats in one vector.
 pub(crate) const LANES: usize = 16;
@@ -8,6 +8,17 @@ pub(crate) const LANES: usize = 16;
 /// A float whose neighbours are the integers: what is added to it is rounded, ties to even, into its
 /// last bits.
 pub(crate) const INTEGERS: f32 = 12_582_912.0;
+
+/// [`Lanes::pairs`] where no instruction does it.
+#[inline(always)]
+pub(super) fn plain_pairs<V: Lanes>(halves: [V; 2]) -> Pairs {
+    let mut all = [[0.0; LANES]; 2];
+    halves[0].store(&mut all[0]);
+    halves[1].store(&mut all[1]);
+    let bits = all.map(|half| half.map(to_bf16));
+    let bits = bits.as_flattened();
+    std::array::from_fn(|idx| bits[2 * idx] | bits[2 * idx + 1] << 16)
+}
 
 /// Sixteen floats. Every implementation gives the same bits for the same operations: fused
 /// multiply-add everywhere, sums across lanes in one fixed order.
@@ -39,6 +50,12 @@ pub(crate) trait Lanes: Copy {
     /// `self` × 2^n, where `shifted` is [`INTEGERS`] + n and the result is a normal number.
     fn raise(self, shifted: Self) -> Self;
 
+    /// Thirty-two floats as pairs of the nearest bfloat16, ties to even. Subnormal ones may become 0, by
+    /// processor, as products take them for 0.
+    #[inline(always)]
+    fn pairs(halves: [Self; 2]) -> Pairs {
+        plain_pairs(halves)
+    }
     /// Adds the products of one pair of bfloat16 with sixteen pairs. The sum of a pair may be
     /// rounded once or twice, by processor.
     fn dot_pairs(self, pair: u32, pairs: &Pairs) -> Self;

@@ -11,7 +11,7 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use bits::{Pairs, Quads};
+pub(crate) use bits::{Pairs, Quads, to_bf16};
 pub(crate) use lanes::{INTEGERS, Kernel, LANES, Lanes};
 
 use crate::cpu::{Cpu, Isa};

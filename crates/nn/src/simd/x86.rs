@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::bits::{Pairs, Quads};
-use super::lanes::{Kernel, LANES, Lanes};
+use super::lanes::{Kernel, LANES, Lanes, plain_pairs};
 
 /// `_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC`.
 const NEAREST: i32 = 8;
@@ -392,6 +392,18 @@ impl<const BF16: bool, const VNNI: bool> Lanes for Avx512<BF16, VNNI> {
         unsafe {
             _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(from).cast::<i8>().wrapping_add(bytes));
         }
+    }
+
+    #[inline(always)]
+    fn pairs(halves: [Self; 2]) -> Pairs {
+        if BF16 {
+            let [low, high] = halves;
+            // SAFETY: `BF16` is true inside `run_avx512_bf16` only; both types hold 64 bytes.
+            return unsafe {
+                std::mem::transmute::<__m512bh, Pairs>(_mm512_cvtne2ps_pbh(high.0, low.0))
+            };
+        }
+        plain_pairs(halves)
     }
 
     #[inline(always)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use nn::train::Tape;
 use nn::{Blocked, Cpu, Precision};
 
-use super::twin::{Twin, config};
-use super::{Ages, Episodes, Recipe, Trainer, measure};
+use super::twin::{Twin, config, recipe};
+use super::{Episodes, Trainer, measure};
 use crate::interface::Camera;
 use crate::model::config::Borrowed;
 use crate::model::network::{Maker, Slow};
@@ -29,21 +29,6 @@ fn borrowing(model: &str) -> PolicyConfig {
     let mut config = config();
     config.s2.borrowed = Some(backbone(model).shape().clone());
     config
-}
-
-fn recipe(steps: u64) -> Recipe {
-    Recipe {
-        steps,
-        batch: 16,
-        moments: 1,
-        together: 8,
-        learning_rate: 2e-3,
-        warmup: 10,
-        shift: 0,
-        points: 1.0,
-        ages: Ages::always(0),
-        ..Recipe::tiny()
-    }
 }
 
 /// One that learns to borrow, with features kept below a folder.

@@ -6,27 +6,11 @@ use nn::{Precision, threads};
 
 use super::episodes::starts;
 use super::sample::{Sample, Source};
-use super::twin::{Twin, config};
+use super::twin::{Twin, config, recipe};
 use super::{Ages, Episodes, Recipe, Start, Trainer, measure, run};
 use crate::error::Error;
 use crate::interface::ACTION;
 use crate::model::{Instruction, Mind, Policy, PolicyConfig, is_position};
-
-fn recipe(steps: u64) -> Recipe {
-    let ages = Ages::always(0);
-    Recipe {
-        steps,
-        batch: 16,
-        moments: 1,
-        together: 8,
-        learning_rate: 2e-3,
-        warmup: 10,
-        shift: 0,
-        points: 1.0,
-        ages,
-        ..Recipe::tiny()
-    }
-}
 
 fn trainer(steps: u64, data: &dyn Episodes) -> Trainer {
     let normal = measure(data, &config(), None, 1).expect("data");

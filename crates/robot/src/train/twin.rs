@@ -3,10 +3,26 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::Episodes;
+use super::{Ages, Episodes, Recipe};
 use crate::error::Result;
 use crate::interface::{ACTION, ARMS, Camera, STATE, WRIST};
 use crate::model::PolicyConfig;
+
+/// How such a policy is trained.
+pub(crate) fn recipe(steps: u64) -> Recipe {
+    Recipe {
+        steps,
+        batch: 16,
+        moments: 1,
+        together: 8,
+        learning_rate: 2e-3,
+        warmup: 10,
+        shift: 0,
+        points: 1.0,
+        ages: Ages::always(0),
+        ..Recipe::tiny()
+    }
+}
 
 /// A policy for it.
 pub(crate) fn config() -> PolicyConfig {

@@ -105,6 +105,10 @@ pub(crate) struct Score {
     /// Score the reverse complement too, and average.
     #[arg(long)]
     pub(crate) both_strands: bool,
+    /// What computes: `cpu`, or `cuda` or `cuda:N`, a GPU (feature `cuda`): in f32, each sequence whole,
+    /// so that its length is bounded by the GPU's memory.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: String,
     /// Text before every sequence, such as a species tag; it is not scored itself.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) tag: String,

@@ -11,8 +11,10 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::genome::{interrupted, load};
-use crate::args::genome::{OnError, Score};
-use crate::exit::Status;
+#[cfg(feature = "cuda")]
+use crate::args::genome::Model;
+use crate::args::genome::{OnError, Precision, Score};
+use crate::exit::{Status, unavailable, usage};
 use crate::output::Output;
 
 /// Sequences are scored together up to so many bases: enough to share the reading of weights.
@@ -95,8 +97,62 @@ impl Rows<'_> {
     }
 }
 
+/// What scores.
+enum Scorer {
+    Cpu(StripedHyena),
+    #[cfg(feature = "cuda")]
+    Device(genome::model::OnDevice),
+}
+
+impl Scorer {
+    fn load(flags: &Score) -> anyhow::Result<Scorer> {
+        if flags.device == "cpu" {
+            return Ok(Scorer::Cpu(load(&flags.model)?));
+        }
+        let number = match flags.device.strip_prefix("cuda") {
+            Some("") => Some(0),
+            Some(number) => number.strip_prefix(':').and_then(|number| number.parse().ok()),
+            None => None,
+        };
+        let number: usize = number.ok_or_else(|| {
+            let message = format!("failed to read --device: `{}` is no device", flags.device);
+            usage(message, "cpu, cuda, or cuda:N")
+        })?;
+        if !matches!(flags.model.precision, Precision::F32) {
+            let message = "failed to load model: on a GPU weights are f32";
+            return Err(usage(message, "leave --precision out"));
+        }
+        Scorer::on_gpu(flags, number)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn on_gpu(flags: &Score, number: usize) -> anyhow::Result<Scorer> {
+        let device = nn::device::Device::cuda(number).map_err(genome::Error::from)?;
+        let Model { model, config, .. } = &flags.model;
+        Ok(Scorer::Device(genome::load::on_device(model, config.as_deref(), device)?))
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    fn on_gpu(_: &Score, _: usize) -> anyhow::Result<Scorer> {
+        Err(unavailable(
+            "failed to use a GPU: this program was built without CUDA",
+            "build it with `--features cuda` where CUDA's toolkit is",
+        ))
+    }
+
+    fn score(&self, sequences: &[&[Token]]) -> anyhow::Result<Vec<score::Score>> {
+        match self {
+            Scorer::Cpu(model) => Ok(score::score(model, sequences)),
+            #[cfg(feature = "cuda")]
+            Scorer::Device(model) => {
+                Ok(sequences.iter().map(|tokens| model.score(tokens)).collect::<Result<_, _>>()?)
+            }
+        }
+    }
+}
+
 pub(crate) fn run(flags: &Score, output: &Output) -> anyhow::Result<Status> {
-    let model = load(&flags.model)?;
+    let model = Scorer::load(flags)?;
     let settings = settings(flags);
     let head = |columns: &[Column]| format!("# {settings}\n{}\n", columnar::header(columns));
     let table = flags.to.as_ref().map(|path| Table::open(path, &head(&COLUMNS))).transpose()?;
@@ -165,10 +221,14 @@ pub(crate) fn run(flags: &Score, output: &Output) -> anyhow::Result<Status> {
 
 /// One line that says what a table depends on.
 fn settings(flags: &Score) -> String {
+    let device = match flags.device.as_str() {
+        "cpu" => String::new(),
+        device => format!(", device {device}"),
+    };
     let inputs: Vec<String> =
         flags.sequences.iter().map(|path| path.display().to_string()).collect();
     format!(
-        "tetrad genome score: model {}, config {}, {:?}, both strands {}, tag {:?}, inputs {}",
+        "tetrad genome score: model {}, config {}, {:?}{device}, both strands {}, tag {:?}, inputs {}",
         flags.model.model,
         flags.model.config.as_deref().unwrap_or("its own"),
         flags.model.precision,
@@ -179,7 +239,7 @@ fn settings(flags: &Score) -> String {
 }
 
 fn score_batch(
-    model: &StripedHyena,
+    model: &Scorer,
     flags: &Score,
     batch: &mut Vec<Record>,
     rows: &mut Rows<'_>,
@@ -193,7 +253,7 @@ fn score_batch(
         inputs.extend(batch.iter().map(|record| with_tag(&reverse_complement(&record.sequence))));
     }
     let views: Vec<&[Token]> = inputs.iter().map(Vec::as_slice).collect();
-    let scores = score::score(model, &views);
+    let scores = model.score(&views)?;
     for (at, record) in batch.iter().enumerate() {
         // What a tag says of itself is not asked for.
         let from = tag.len().saturating_sub(1);

@@ -296,7 +296,7 @@ fn text(answer: &Answer) -> String {
             None => text.push_str("  nothing is verified\n"),
             Some(best) => {
                 let interval = best.interval.map_or("no interval".to_owned(), |(low, high)| {
-                    format!("last measured {low:.2} to {high:.2} (95 %)")
+                    format!("95 % interval {low:.2} to {high:.2}")
                 });
                 text.push_str(&format!(
                     "  best: attempt {}, {:.2} times as fast as `{}` (n = {} measurements, {interval}), \

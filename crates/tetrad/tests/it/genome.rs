@@ -463,6 +463,20 @@ fn a_model_is_trained_watched_and_used() {
     assert_eq!(tetrad(folder.path(), &[&copy[..], &["--threads", "1"]].concat()).code, 0);
     let model = |run: &str| std::fs::read(folder.path().join(run).join("model.safetensors"));
     assert_eq!(model("run").expect("a model"), model("copy").expect("a model"));
+    // Nor does a run go on from another beginning, or over other sequences.
+    let from = ["--from", "copy/model.safetensors"];
+    let other = tetrad(folder.path(), &[&train[..], &from].concat());
+    assert_eq!(other.code, 2, "{other:#?}");
+    assert!(other.stderr.contains("the checkpoint is of other settings"), "{other:#?}");
+    std::fs::write(folder.path().join("c.fa"), format!(">c\n{}\n", "ACGTTGCC".repeat(18)))
+        .expect("a file");
+    let command = ["genome", "data", "changed", "--list", "list.toml", "--no-prediction"];
+    assert_eq!(tetrad(folder.path(), &command).code, 0);
+    let train = ["genome", "train", "changed", "--to", "run", "--recipe", "recipe.toml"];
+    let other = tetrad(folder.path(), &train);
+    assert_eq!(other.code, 2, "{other:#?}");
+    assert!(other.stderr.contains("the checkpoint is of other settings"), "{other:#?}");
+    assert_eq!(model("run").expect("a model"), model("copy").expect("a model"));
     // What comes out is a model like any other, with its positions stretched.
     let scored =
         tetrad(folder.path(), &["genome", "score", "--model", "run/model.safetensors", "a.fa"]);

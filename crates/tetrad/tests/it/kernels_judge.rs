@@ -51,6 +51,66 @@ fn a_kernel_is_right_or_turned_away_with_a_reason() {
     assert_eq!(missing.code, 2, "{missing:#?}");
 }
 
+/// `softmax(q kᵀ) v`, not scaled: with large inputs, rows whose two greatest scores lie close together
+/// choose between them by the last bits of their sums.
+const ATTENTION: &str = r#"{
+ "format": 1,
+ "name": "attention",
+ "summary": "softmax(q k) v",
+ "origin": {"source": "this test", "licence": "MIT OR Apache-2.0"},
+ "graph": {
+  "inputs": [
+   {"name": "q", "dtype": "f32", "shape": [4, 192, 64]},
+   {"name": "k", "dtype": "f32", "shape": [4, 64, 192]},
+   {"name": "v", "dtype": "f32", "shape": [4, 192, 64]}
+  ],
+  "parameters": [],
+  "nodes": [
+   {"op": "aten.bmm.default",
+    "arguments": {"self": {"tensor": "q"}, "mat2": {"tensor": "k"}},
+    "outputs": [{"name": "scores", "dtype": "f32", "shape": [4, 192, 192]}]},
+   {"op": "aten._softmax.default",
+    "arguments": {"self": {"tensor": "scores"}, "dim": {"int": -1}, "half_to_float": {"bool": false}},
+    "outputs": [{"name": "weights", "dtype": "f32", "shape": [4, 192, 192]}]},
+   {"op": "aten.bmm.default",
+    "arguments": {"self": {"tensor": "weights"}, "mat2": {"tensor": "v"}},
+    "outputs": [{"name": "mixed", "dtype": "f32", "shape": [4, 192, 64]}]}
+  ],
+  "outputs": ["mixed"]
+ },
+ "generators": {
+  "q": {"normal": {"mean": 0.0, "std": 1.0}},
+  "k": {"normal": {"mean": 0.0, "std": 1.0}},
+  "v": {"normal": {"mean": 0.0, "std": 1.0}}
+ },
+ "policy": {"weights_static": false, "product_bound": true, "redundant": false, "notes": []},
+ "variants": []
+}"#;
+
+#[test]
+fn honest_attention_is_right_on_large_inputs_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    std::fs::write(folder.join("attention.json"), ATTENTION).expect("writable");
+    for schedule in ["base", "sensible"] {
+        let convert = ["kernels", "convert", "attention.json", "--schedule", schedule];
+        let converted = tetrad(folder, &convert);
+        assert_eq!(converted.code, 0, "{converted:#?}");
+        std::fs::write(folder.join("attention.c"), converted.stdout).expect("writable");
+        let verified = tetrad(folder, &["kernels", "verify", "attention.json", "attention.c"]);
+        assert_eq!(verified.code, 0, "{schedule}: {verified:#?}");
+    }
+    // One output that is off by a hundredth is not forgiven for that.
+    let source = std::fs::read_to_string(folder.join("attention.c")).expect("readable");
+    let body = source.replace("void tetrad_kernel(", "static void honest(");
+    let off = "\nvoid tetrad_kernel(const void *const *in, void *const *out, void *scratch) {\n\
+         honest(in, out, scratch);\n((float *)out[0])[77] *= 1.01f;\n}\n";
+    std::fs::write(folder.join("off.c"), body + off).expect("writable");
+    let turned_away = tetrad(folder, &["kernels", "verify", "attention.json", "off.c"]);
+    assert_eq!(turned_away.code, 1, "{turned_away:#?}");
+    assert!(turned_away.stdout.starts_with("turned away, wrong: "), "{turned_away:#?}");
+}
+
 #[test]
 fn a_search_of_a_real_task_ends_with_everything_kept() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -152,7 +152,7 @@ impl Part {
             return format!("nothing verified for `{TASK}` in {} evaluations", search.n_evaluated);
         };
         let interval = best.interval.map_or("no interval".to_owned(), |(low, high)| {
-            format!("the last one's 95 % interval {low:.1} to {high:.1}")
+            format!("95 % interval {low:.1} to {high:.1}")
         });
         format!(
             "`{TASK}` {:.1} times as fast as its base (mean of {} measurements, {interval}; {} evaluations, \
