@@ -136,7 +136,7 @@ impl Scorer {
     fn on_gpu(_: &Score, _: usize) -> anyhow::Result<Scorer> {
         Err(unavailable(
             "failed to use a GPU: this program was built without CUDA",
-            "build it with `--features cuda` where CUDA's toolkit is",
+            "build it with `--features cuda` where CUDA's toolkit and driver are",
         ))
     }
 

@@ -31,6 +31,26 @@ fn sequences_are_scored_into_a_table() {
 }
 
 #[test]
+fn a_device_that_is_not_there_is_one_line_and_a_hint() {
+    let (folder, file) = folder_with(">a\nACGT\n");
+    let file = file.to_string_lossy();
+    let score = |more: &[&str]| {
+        tetrad(folder.path(), &[&["genome", "score", &file, "--device"][..], more].concat())
+    };
+    let unknown = score(&["tpu"]);
+    assert_eq!(unknown.code, 2, "{unknown:#?}");
+    assert!(unknown.stderr.contains("`tpu` is no device"), "{unknown:#?}");
+    let narrow = score(&["cuda:0", "--precision", "bf16"]);
+    assert_eq!(narrow.code, 2, "{narrow:#?}");
+    if cfg!(not(feature = "cuda")) {
+        let absent = score(&["cuda"]);
+        assert_eq!(absent.code, 3, "{absent:#?}");
+        assert!(absent.stderr.contains("built without CUDA"), "{absent:#?}");
+        assert!(absent.stderr.contains("hint: build it with"), "{absent:#?}");
+    }
+}
+
+#[test]
 fn a_malformed_record_stops_or_is_skipped_and_loses_no_other() {
     let (folder, _) = folder_with(RECORDS);
     let stopped = tetrad(folder.path(), &["genome", "score", "--model", &weights(), "x.fa"]);
