@@ -38,7 +38,7 @@ pub struct Best {
     pub ratio: f64,
     /// Measurements in it.
     pub n_measured: u32,
-    /// 95 % interval of that mean: see [`interval_of_mean`].
+    /// 95 % interval of that mean, from the noise inside measurements and between them.
     pub interval: Option<(f64, f64)>,
     /// What the baseline is.
     pub baseline: String,
