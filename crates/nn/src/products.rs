@@ -5,7 +5,7 @@ mod f32;
 mod int8;
 mod pages;
 
-pub(crate) use bf16::{round_row, tile as tile_bf16};
+pub(crate) use bf16::{round_row, round_rows, tile as tile_bf16};
 pub(crate) use f32::{
     Share, tile as tile_f32, tile_anew as tile_f32_anew, tile_over as tile_f32_over,
     tiles as tiles_f32, tiles_anew as tiles_f32_anew,

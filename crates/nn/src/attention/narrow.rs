@@ -9,7 +9,7 @@ use super::turn::Turns;
 use super::{Attention, GROUP, QUERIES, Seen};
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
-use crate::products::{Share, round_row, tile_bf16};
+use crate::products::{Share, round_row, round_rows, tile_bf16};
 use crate::simd::{self, Kernel, Lanes, to_bf16};
 
 /// Pairs in a block.
@@ -39,7 +39,7 @@ pub(super) fn remember(
     simd::run(cpu, Keep { head_size, keys, values: of(2), n_tokens, first, cache });
     let queries = turns.all(cpu, of(0), n_tokens, attention.scale());
     let mut rounded = vec![Narrow([0; PAIRS]); queries.len()];
-    simd::run(cpu, Round { rows: &queries, to: &mut rounded });
+    round_rows(cpu, &queries, &mut rounded);
     rounded
 }
 
@@ -97,22 +97,6 @@ pub(super) fn key_value(cache: &[Panel], head_size: usize, token: usize) -> [Vec
         half(panel.0[c % BLOCK], at % 2 == 1)
     });
     [key.collect(), value.collect()]
-}
-
-struct Round<'a> {
-    rows: &'a [Row],
-    to: &'a mut [Narrow],
-}
-
-impl Kernel for Round<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Lanes>(self) {
-        for (to, row) in self.to.iter_mut().zip(self.rows) {
-            *to = round_row::<V>(row);
-        }
-    }
 }
 
 /// One head over all its queries.

@@ -30,8 +30,13 @@ pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Panel]) {
 pub(super) fn round_input(cpu: Cpu, x: &Blocked, all: &mut Vec<Narrow>) {
     all.resize(x.rows().len(), Narrow([0; PAIRS]));
     threads::by_units(all, x.rows().len(), 1, |first, out| {
-        simd::run(cpu, Round { rows: &x.rows()[first..], out });
+        round_rows(cpu, &x.rows()[first..], out);
     });
+}
+
+/// Rounds rows to nearest, as many as `out` has.
+pub(crate) fn round_rows(cpu: Cpu, rows: &[Row], out: &mut [Narrow]) {
+    simd::run(cpu, Round { rows, out });
 }
 
 struct Round<'a> {
