@@ -21,7 +21,7 @@ fn main() {
     };
     let model = model(c, layers);
     let n_parameters = model.n_parameters();
-    let stage = Stage { steps: steps as u64, batch, length, rotary_scale: 1.0 };
+    let stage = Stage { steps: steps as u64, batch, length, rotary_scale: 1.0, start_share: 0.0 };
     let mut trainer = Trainer::new(TrainConfig {
         seed: 1,
         bf16: false,

@@ -73,6 +73,19 @@ pub struct Feature {
 }
 
 impl Feature {
+    /// Where a complete coding sequence begins: the first base of its start codon, on the forward
+    /// strand. `None` of anything else, and where it is not known.
+    pub fn start(&self) -> Option<usize> {
+        let whole =
+            self.kind == FeatureKind::Cds && !self.partial && !self.pseudo && self.phase == 0;
+        let span = self.span();
+        match self.strand {
+            Strand::Forward if whole => Some(span.start),
+            Strand::Reverse if whole => span.end.checked_sub(1),
+            _ => None,
+        }
+    }
+
     /// Bases in its parts.
     pub fn n_bases(&self) -> usize {
         self.parts.iter().map(Range::len).sum()

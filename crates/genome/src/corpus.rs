@@ -32,8 +32,8 @@ pub use windows::{Place, REPEAT_WEIGHT, Window};
 use crate::annotation::Strand;
 use crate::error::Error;
 
-/// Of `corpus.json`. 1: the first.
-pub const VERSION: u32 = 1;
+/// Of `corpus.json`. 1: the first; 2: with start codons.
+pub const VERSION: u32 = 2;
 
 /// Set in the byte of a base that lies in a gene.
 const GENIC: u8 = 0x80;
@@ -122,6 +122,10 @@ pub struct Sequence {
     pub features: Option<PathBuf>,
     /// Of its bases in upper case.
     pub sha256: String,
+    /// First bases of start codons of complete genes on the forward strand, ascending.
+    pub starts: Vec<usize>,
+    /// The same on the reverse strand, as positions on the forward strand.
+    pub reverse_starts: Vec<usize>,
 }
 
 /// The file of a split.

@@ -39,6 +39,14 @@ pub struct Stage {
     pub length: usize,
     /// What rotary positions are divided by: 1, or how many times the context has grown.
     pub rotary_scale: f64,
+    /// Share of windows around start codons.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub start_share: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(share: &f64) -> bool {
+    *share == 0.0
 }
 
 /// All that a trained model depends on, but for its corpus.

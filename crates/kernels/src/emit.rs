@@ -1,10 +1,12 @@
 //! From a plan to source text.
 
 mod cuda;
+mod direct;
 mod dots;
 mod expr;
 mod nest;
 mod product;
+mod run;
 mod storage;
 mod text;
 mod vectors;
@@ -29,13 +31,15 @@ pub fn c(program: &Program, schedule: &Schedule) -> Candidate {
         let mut text = Lines::new(if threads { 2 } else { 1 });
         let labels: Vec<&str> = nest.stages.iter().map(|stage| stage.label.as_str()).collect();
         text.line(&format!("/* {} */", labels.join("; ")));
-        match (&nest.product, &nest.dots) {
-            (Some(product), _) => {
-                let at = (&storage, schedule.width);
-                product::emit(&mut text, &mut functions, idx, nest, product, at);
-            }
-            (_, Some(dots)) => dots::emit(&mut text, nest, dots, &storage),
-            _ => nest::emit(&mut text, nest, &storage, threads, schedule.width),
+        let at = (&storage, schedule.width);
+        if let Some(product) = &nest.product {
+            product::emit(&mut text, &mut functions, idx, nest, product, at);
+        } else if let Some(dots) = &nest.dots {
+            dots::emit(&mut text, nest, dots, &storage);
+        } else if let Some(direct) = &nest.direct {
+            direct::emit(&mut text, idx, nest, direct, at);
+        } else {
+            nest::emit(&mut text, nest, &storage, threads, schedule.width);
         }
         body.push_str(&text.text);
     }

@@ -4,6 +4,7 @@
 //! Every combination of genes gives a right plan. A gene that asks for what is not possible is
 //! ignored, so mutation and crossover never have to be repaired.
 
+mod direct;
 mod dots;
 mod fuse;
 mod genes;
@@ -12,6 +13,7 @@ mod product;
 mod separate;
 mod stage;
 
+pub(crate) use direct::{Direct, Run};
 pub(crate) use dots::Dots;
 pub use genes::{Form, Part, Schedule};
 pub(crate) use nest::{Nest, Vectors, best_inner, inner_size, without_outer};

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::candidate::Candidate;
 use crate::emit;
 use crate::error::Error;
-use crate::loops::{Affine, Binary, Expr, Program, Rule, Unary};
+use crate::loops::{Affine, Binary, Expr, Fold, Program, Rule, Unary};
 use crate::lower::lower;
 use crate::plan::{Form, Part, Plan, Schedule, Vectors};
 use crate::space::{Descriptors, Genotype, Space};
@@ -69,6 +69,16 @@ impl Space for Schedules {
         let mut seeds = vec![
             written(&sensible),
             change(&|part| part.form = Form::Plain),
+            change(&|part| {
+                if part.form == Form::Direct {
+                    (part.rows, part.columns) = (14, 2);
+                }
+            }),
+            change(&|part| {
+                if part.form == Form::Direct {
+                    (part.form, part.rows, part.columns) = (Form::Tiles, 8, 3);
+                }
+            }),
             change(&|part| (part.form, part.rows, part.columns) = (Form::Dots, 4, 4)),
             change(&|part| part.join = false),
             change(&|part| part.streaming = !part.streaming),
@@ -164,7 +174,7 @@ impl Space for Schedules {
             "none"
         } else if pieces {
             "reduction"
-        } else if any(&|nest| nest.product.is_some()) {
+        } else if any(&|nest| nest.product.is_some() || nest.direct.is_some()) {
             "blocks"
         } else {
             "outer"
@@ -217,6 +227,9 @@ pub fn sensible(program: &Program) -> Schedule {
         if inner_product(program, idx) {
             (part.form, part.rows, part.columns) = (Form::Dots, 4, 4);
         }
+        if slid_over(program, idx).is_some() {
+            (part.form, part.rows, part.columns) = (Form::Direct, 28, 1);
+        }
         if let Rule::Reduce { over, .. } = &definition.rule {
             let positions: usize = definition.shape.iter().product();
             let depth: usize = over.iter().product();
@@ -225,7 +238,46 @@ pub fn sensible(program: &Program) -> Schedule {
             }
         }
     }
+    // Conditions on a border cost nothing there, and what it would add is left out.
+    let n_given = program.given.len();
+    let slid = (0..program.definitions.len()).filter_map(|idx| slid_over(program, idx));
+    for border in slid.filter_map(|source| source.checked_sub(n_given)) {
+        if matches!(&program.definitions[border].rule, Rule::Map(Expr::If(..))) {
+            schedule.parts[border].store = false;
+        }
+    }
     schedule
+}
+
+/// What a convolution slides over, if a definition is one whose weights depend on channels of the
+/// result alone, of which there are some.
+fn slid_over(program: &Program, idx: usize) -> Option<usize> {
+    let definition = &program.definitions[idx];
+    let Rule::Reduce { fold: Fold::Sum, over, body: Expr::Binary(Binary::Mul, one, other), .. } =
+        &definition.rule
+    else {
+        return None;
+    };
+    let rank = definition.shape.len();
+    let among = |index: &[Affine], vars: std::ops::Range<usize>| -> Vec<usize> {
+        let extent = |var: usize| definition.shape.iter().chain(over).nth(var).copied();
+        let vars = vars.filter(|&var| extent(var).is_some_and(|extent| extent > 1));
+        vars.filter(|&var| index.iter().any(|each| each.mentions(var))).collect()
+    };
+    let pairs = [(one, other), (other, one)];
+    pairs.into_iter().find_map(|(weight, slid)| {
+        let (Expr::Load { index: weight, .. }, Expr::Load { source, index }) = (&**weight, &**slid)
+        else {
+            return None;
+        };
+        let &[channel] = among(weight, 0..rank).as_slice() else { return None };
+        let apart = definition.shape[channel] >= 8 && !among(index, 0..rank).contains(&channel);
+        let slides = index.iter().any(|each| {
+            let each = std::slice::from_ref(each);
+            !among(each, 0..rank).is_empty() && !among(each, rank..rank + over.len()).is_empty()
+        });
+        (apart && slides).then_some(*source)
+    })
 }
 
 /// Whether inner products suggest themselves: few rows or columns, or no axis to lie vectors along
@@ -239,8 +291,13 @@ fn inner_product(program: &Program, idx: usize) -> bool {
 }
 
 /// What it takes to compute an element of a map anew, in plain operations. Constant factors are
-/// free: sums of products are scaled once.
+/// free: sums of products are scaled once. So is reading as a whole number.
 fn effort(expr: &Expr) -> usize {
+    if let Expr::Unary(Unary::Int | Unary::Long, one) = expr
+        && matches!(**one, Expr::Load { .. })
+    {
+        return 0;
+    }
     if let Expr::Binary(Binary::Mul, one, other) = expr
         && matches!((&**one, &**other), (Expr::Load { .. }, Expr::Const(_)))
     {
@@ -337,7 +394,10 @@ fn change(schedule: &mut Schedule, program: &Program, rng: &mut ChaCha8Rng) {
             _ => part.axis = pick(&[0, 1], rng),
         },
         8 => part.pieces = pick(&[0, 2, 4, 8, 16, 32, 64], rng),
-        9 => part.form = *[Form::Plain, Form::Tiles, Form::Dots].choose(rng).expect("not empty"),
+        9 => {
+            let forms = [Form::Plain, Form::Tiles, Form::Dots, Form::Direct];
+            part.form = *forms.choose(rng).expect("not empty");
+        }
         10 | 11 => {
             let tiles = [
                 (1, 6),
@@ -350,6 +410,7 @@ fn change(schedule: &mut Schedule, program: &Program, rng: &mut ChaCha8Rng) {
                 (14, 2),
                 (28, 1),
                 (6, 2),
+                (8, 2),
                 (4, 3),
                 (4, 2),
             ];

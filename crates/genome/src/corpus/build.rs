@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::annotate::{self, Programs};
 use super::{Bases, GENIC, Index, Input, List, Sequence, Source, Species, Split, VERSION, hex};
-use crate::annotation::{Feature, genbank, gff};
+use crate::annotation::{Feature, Strand, genbank, gff};
 use crate::error::Error;
 use crate::fasta;
 
@@ -234,6 +234,7 @@ impl Writer {
             |reason| Error::Corpus { action: "build corpus", path: input.path.clone(), reason };
         for record in records {
             let mut bytes = letters(record.sequence);
+            let (mut starts, mut reverse_starts) = (Vec::new(), Vec::new());
             let sha256 = hex(&Sha256::digest(bytes.to_ascii_uppercase()));
             if let Some((other, same)) = self.seen.get(&sha256) {
                 let both = format!("`{}` is the same sequence as `{same}`", record.name);
@@ -253,6 +254,15 @@ impl Writer {
                     })?;
                     genic.iter_mut().for_each(|byte| *byte |= GENIC);
                 }
+                match feature.start() {
+                    Some(at) if feature.strand == Strand::Reverse => reverse_starts.push(at),
+                    Some(at) => starts.push(at),
+                    None => {}
+                }
+            }
+            for starts in [&mut starts, &mut reverse_starts] {
+                starts.sort_unstable();
+                starts.dedup();
             }
             let count = |of: fn(u8) -> bool| bytes.iter().filter(|byte| of(**byte)).count();
             let (path, writer, digest, n_before) =
@@ -270,6 +280,8 @@ impl Writer {
                 annotation: source,
                 features: kept.clone(),
                 sha256,
+                starts,
+                reverse_starts,
             };
             writer.write_all(&bytes).map_err(failed("write corpus", path))?;
             digest.update(&bytes);

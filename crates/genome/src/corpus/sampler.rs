@@ -30,6 +30,9 @@ pub struct Sampling {
     pub species_exponent: f64,
     /// Share of windows that begin with their species' tag, where it has one.
     pub tag_share: f64,
+    /// Share of windows that a start codon lies in for sure, read from its own strand, where the
+    /// drawn sequence has any.
+    pub start_share: f64,
 }
 
 impl Sampling {
@@ -42,6 +45,7 @@ impl Sampling {
             genic_weight: 4.0,
             species_exponent: 0.5,
             tag_share: 0.0,
+            start_share: 0.0,
         }
     }
 }
@@ -68,10 +72,11 @@ impl Sampler {
         if !(sampling.genic_weight >= 1.0 && sampling.genic_weight.is_finite()) {
             return Err(refused("a weight of genes below 1"));
         }
-        if !(0.0..=1.0).contains(&sampling.tag_share)
-            || !(0.0..=1.0).contains(&sampling.species_exponent)
-        {
-            return Err(refused("a share of tags or an exponent of species not from 0 to 1"));
+        let shares = [sampling.tag_share, sampling.start_share, sampling.species_exponent];
+        if !shares.iter().all(|share| (0.0..=1.0).contains(share)) {
+            return Err(refused(
+                "a share of tags or starts, or an exponent of species, not from 0 to 1",
+            ));
         }
         let mut species: Vec<(f64, Vec<(usize, usize)>)> = Vec::new();
         let mut reached = 0.0;
@@ -123,7 +128,23 @@ impl Sampler {
         let tag = tag.filter(|tag| tag.len() < self.sampling.length).unwrap_or_default().as_bytes();
         let stored = self.corpus.stored(sequence);
         let n_bases = (self.sampling.length + 1 - tag.len()).min(stored.len());
-        let has_genes = self.corpus.index().sequences[sequence].n_genic > 0;
+        let said = &self.corpus.index().sequences[sequence];
+        let n_starts = said.starts.len() + said.reverse_starts.len();
+        let around_start = self.sampling.start_share > 0.0
+            && rng.random::<f64>() < self.sampling.start_share
+            && n_starts > 0;
+        if around_start {
+            let one = rng.random_range(0..n_starts);
+            let (at, strand) = match said.starts.get(one) {
+                Some(at) => (*at, Strand::Forward),
+                None => (said.reverse_starts[one - said.starts.len()], Strand::Reverse),
+            };
+            let before = rng.random_range(0..n_bases);
+            let start = at.saturating_sub(before).min(stored.len() - n_bases);
+            let place = Place { sequence, start, n_bases, strand };
+            return self.corpus.window(place, tag, self.sampling.length, REPEAT_WEIGHT);
+        }
+        let has_genes = said.n_genic > 0;
         let mut start = 0;
         for _ in 0..MOST_TRIES {
             start = rng.random_range(0..=stored.len() - n_bases);

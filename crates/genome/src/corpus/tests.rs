@@ -187,9 +187,9 @@ fn a_damaged_corpus_is_refused() {
     std::fs::write(&path, text.replace("\"offset\": 32", "\"offset\": 33")).expect("written");
     let error = folder.open().expect_err("damaged").to_string();
     assert!(error.contains("`c2` does not lie in the file of its split"), "{error}");
-    std::fs::write(&path, text.replace("\"version\": 1", "\"version\": 9")).expect("written");
+    std::fs::write(&path, text.replace("\"version\": 2", "\"version\": 9")).expect("written");
     let error = folder.open().expect_err("too new").to_string();
-    assert!(error.contains("format 9, and this reads 1"), "{error}");
+    assert!(error.contains("format 9, and this reads 2"), "{error}");
 }
 
 #[test]
@@ -274,6 +274,41 @@ fn genes_are_drawn_more_often_and_both_strands_alike() {
 }
 
 #[test]
+fn windows_around_starts_hold_one_and_read_its_strand() {
+    let genome = "ACGTTGCA".repeat(500);
+    let folder = Folder::new(&[
+        ("a.fa", &format!(">c\n{genome}\n")),
+        (
+            "a.gff",
+            "c\tx\tCDS\t1001\t1300\t.\t+\t0\tID=a\nc\tx\tCDS\t2001\t2300\t.\t-\t0\tID=b\n\
+             c\tx\tCDS\t3\t98\t.\t-\t0\tID=c;partial=01\nc\tx\ttRNA\t3001\t3070\t.\t+\t.\tID=d\n",
+        ),
+    ]);
+    folder.build(&folder.list(&["A=a.fa,a.gff"], &[]), &mut Told::default()).expect("built");
+    let corpus = Arc::new(folder.open().expect("a corpus"));
+    let said = &corpus.index().sequences[0];
+    assert_eq!(
+        (said.starts.as_slice(), said.reverse_starts.as_slice()),
+        ([1000].as_slice(), [2299].as_slice())
+    );
+    let usual = Sampling::of_length(20, 3);
+    let sampling = Sampling { start_share: 0.5, ..usual.clone() };
+    let sampler = Sampler::try_new(Arc::clone(&corpus), sampling).expect("a sampler");
+    let n = 2000;
+    let mut n_around = 0;
+    for step in 0..n {
+        let place = sampler.window(step, 0).place;
+        let held = place.start..place.start + place.n_bases;
+        let at = if place.strand == Strand::Forward { 1000 } else { 2299 };
+        n_around += usize::from(held.contains(&at));
+    }
+    // A standard error is 0.011; any other window holds one with a chance of 0.005.
+    assert!((n_around as f64 / n as f64 - 0.5).abs() < 0.05, "{n_around}");
+    let none = Sampler::try_new(Arc::clone(&corpus), usual).expect("a sampler");
+    assert!((0..50).any(|step| !(980..=1001).contains(&none.window(step, 0).place.start)));
+}
+
+#[test]
 fn species_are_drawn_by_their_size_to_the_exponent() {
     let folder = Folder::new(&[
         ("a.fa", &format!(">a\n{}\n", "ACGT".repeat(900))),
@@ -299,6 +334,7 @@ fn settings_out_of_range_are_refused() {
         Sampling { length: 0, ..usual.clone() },
         Sampling { genic_weight: f64::NAN, ..usual.clone() },
         Sampling { tag_share: 1.5, ..usual.clone() },
+        Sampling { start_share: -0.1, ..usual.clone() },
         Sampling { species_exponent: -1.0, ..usual.clone() },
         Sampling { split: Split::Valid, ..usual.clone() },
     ] {

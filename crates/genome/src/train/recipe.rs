@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::TrainConfig;
+use super::{Stage, TrainConfig};
 use crate::corpus::Sampling;
 use crate::error::Error;
 
@@ -81,14 +81,15 @@ impl Recipe {
         Recipe::parse(&text)
     }
 
-    /// How windows of a length are drawn.
-    pub fn sampling(&self, length: usize) -> Sampling {
+    /// How windows of a stage are drawn.
+    pub fn sampling(&self, stage: &Stage) -> Sampling {
         let Drawing { genic_weight, species_exponent, tag_share } = self.sampling;
         Sampling {
             genic_weight,
             species_exponent,
             tag_share,
-            ..Sampling::of_length(length, self.train.seed)
+            start_share: stage.start_share,
+            ..Sampling::of_length(stage.length, self.train.seed)
         }
     }
 }
@@ -102,7 +103,18 @@ mod tests {
         let recipe = Recipe::small();
         // In bfloat16 it stays below 8 MB.
         assert!(recipe.train.model.n_parameters() < 4_000_000);
-        assert_eq!(recipe.sampling(512).length, 512);
+        let stage = recipe.train.stage(0);
+        assert_eq!(recipe.sampling(stage).length, stage.length);
+    }
+
+    #[test]
+    fn the_recipe_that_goes_on_is_of_the_same_model() {
+        let starts = include_str!("../../recipes/starts.toml");
+        let starts = Recipe::parse(starts).expect("the shipped recipe is valid");
+        assert_eq!(starts.train.model, Recipe::small().train.model);
+        let shares: Vec<f64> =
+            starts.train.stages.iter().map(|stage| starts.sampling(stage).start_share).collect();
+        assert_eq!(shares, [0.5, 0.0]);
     }
 
     #[test]

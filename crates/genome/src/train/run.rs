@@ -211,8 +211,9 @@ pub fn run(
     let n_steps = train.n_steps();
     while trainer.step() < n_steps && !stop.load(Ordering::Relaxed) {
         let stage = train.stage(trainer.step());
-        if sampler.as_ref().is_none_or(|sampler| sampler.sampling().length != stage.length) {
-            sampler = Some(Sampler::try_new(Arc::clone(corpus), recipe.sampling(stage.length))?);
+        let sampling = recipe.sampling(stage);
+        if sampler.as_ref().is_none_or(|sampler| *sampler.sampling() != sampling) {
+            sampler = Some(Sampler::try_new(Arc::clone(corpus), sampling)?);
         }
         let sampler = sampler.as_ref().expect("just made");
         let windows: Vec<Window> =

@@ -10,7 +10,13 @@ fn config(steps: u64) -> TrainConfig {
     let text = include_str!("../../tests/data/evo2_tiny/config.json");
     let mut model = ModelConfig::parse(text).expect("the fixture");
     model.num_attention_heads = 2;
-    let stage = |steps, length, rotary_scale| Stage { steps, batch: 6, length, rotary_scale };
+    let stage = |steps, length, rotary_scale| Stage {
+        steps,
+        batch: 6,
+        length,
+        rotary_scale,
+        start_share: 0.0,
+    };
     TrainConfig {
         seed: 7,
         bf16: false,

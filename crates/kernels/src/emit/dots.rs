@@ -7,6 +7,7 @@ use super::expr::Scope;
 use super::nest::stored;
 use super::storage::Storage;
 use super::text::{Kind as Of, Text};
+use crate::graph::Dtype;
 use crate::loops::Expr;
 use crate::plan::{Dots, Kind, Nest, Stage};
 
@@ -77,31 +78,52 @@ impl Printer<'_> {
             .collect()
     }
 
-    fn value(&self, expr: &Expr, vars: &[String], vector: bool) -> String {
-        let array = |source| self.storage.array(source);
-        let none = HashMap::new();
-        let lane = vector.then_some(self.dots.lane);
-        let scope = Scope {
+    fn scope<'s>(
+        &'s self,
+        vars: &'s [String],
+        (lane, folded): (Option<usize>, Option<Text>),
+        array: &'s dyn Fn(usize) -> (Dtype, String),
+        bound: &'s HashMap<Expr, Text>,
+    ) -> Scope<'s> {
+        Scope {
             vars,
             lane,
-            folded: None,
-            array: &array,
-            bound: &none,
+            folded,
+            array,
+            bound,
             tile: 0,
             copy: 0,
             in_lane: false,
             under: 0,
             sure: 0,
-        };
-        if vector { scope.vector(expr) } else { scope.real(expr).code }
+        }
+    }
+
+    /// A factor at a position along the depth.
+    fn factor(&self, expr: &Expr, vars: &[String], vector: bool) -> String {
+        let (array, none) = (|source| self.storage.array(source), HashMap::new());
+        let scope = self.scope(vars, (vector.then_some(self.dots.lane), None), &array, &none);
+        match expr {
+            Expr::Load { source, index } if self.dots.bytes && vector => {
+                format!("v_bytes({} + ({}))", array(*source).1, scope.position(&index[0]))
+            }
+            _ if vector => scope.vector(expr),
+            _ if self.dots.bytes => scope.value(expr).code,
+            _ => scope.real(expr).code,
+        }
     }
 
     fn sums(&self, text: &mut Lines) {
         let (rows, columns) = (self.dots.tile_rows, self.dots.tile_columns);
         let each = || (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column)));
+        let bytes = self.dots.bytes;
+        let (vector_of, one_of) = if bytes { ("vi", "uint32_t") } else { ("vf", "float") };
         for (row, column) in each() {
-            text.line(&format!("vf a{row}_{column} = {{0}};"));
-            text.line(&format!("float s{row}_{column} = 0.0f;"));
+            text.line(&format!("{vector_of} a{row}_{column} = {{0}};"));
+            text.line(&format!("{one_of} s{row}_{column} = 0;"));
+        }
+        if bytes {
+            (0..columns).for_each(|column| text.line(&format!("vi z{column} = {{0}};")));
         }
         let depth = text.depth;
         let (lane, extent) = (self.dots.lane, self.stage.extents[self.dots.lane]);
@@ -109,24 +131,36 @@ impl Printer<'_> {
             text.count(&format!("x{var}"), self.stage.extents[var]);
         }
         text.line(&format!("int64_t x{lane} = 0;"));
+        let step = if bytes { "4 * W" } else { "W" };
         for vector in [true, false] {
-            let of = if vector { "vf" } else { "float" };
+            let of = if vector { vector_of } else { one_of };
             text.open(&if vector {
-                format!("for (; x{lane} + W <= {extent}; x{lane} += W)")
+                format!("for (; x{lane} + {step} <= {extent}; x{lane} += {step})")
             } else {
                 format!("for (; x{lane} < {extent}; x{lane}++)")
             });
             for row in 0..rows {
-                let value = self.value(&self.dots.one, &self.names(row, 0), vector);
+                let value = self.factor(&self.dots.one, &self.names(row, 0), vector);
+                let value = if bytes && vector { format!("v_lifted({value})") } else { value };
                 text.line(&format!("const {of} p{row} = {value};"));
             }
             for column in 0..columns {
-                let value = self.value(&self.dots.other, &self.names(0, column), vector);
+                let value = self.factor(&self.dots.other, &self.names(0, column), vector);
                 text.line(&format!("const {of} q{column} = {value};"));
+                if bytes && vector {
+                    text.line(&format!(
+                        "z{column} = v_dot(z{column}, v_lifted((vi){{0}}), q{column});"
+                    ));
+                }
             }
-            let sum = if vector { 'a' } else { 's' };
             for (row, column) in each() {
-                text.line(&format!("{sum}{row}_{column} += p{row} * q{column};"));
+                text.line(&match (bytes && vector, vector) {
+                    (true, _) => {
+                        format!("a{row}_{column} = v_dot(a{row}_{column}, p{row}, q{column});")
+                    }
+                    (_, true) => format!("a{row}_{column} += p{row} * q{column};"),
+                    _ => format!("s{row}_{column} += p{row} * q{column};"),
+                });
             }
             text.close();
         }
@@ -136,24 +170,17 @@ impl Printer<'_> {
     fn store(&self, text: &mut Lines) {
         let Kind::Reduce { finish, .. } = &self.stage.kind else { unreachable!("a sum") };
         let (dtype, name) = self.storage.array(self.stage.buffer);
-        let array = |source| self.storage.array(source);
-        let none = HashMap::new();
+        let (array, none) = (|source| self.storage.array(source), HashMap::new());
         for row in 0..self.dots.tile_rows {
             for column in 0..self.dots.tile_columns {
                 let vars = self.names(row, column);
-                let folded = Text { code: format!("s{row}_{column}"), kind: Of::Real };
-                let scope = Scope {
-                    vars: &vars,
-                    lane: None,
-                    folded: Some(folded.clone()),
-                    array: &array,
-                    bound: &none,
-                    tile: 0,
-                    copy: 0,
-                    in_lane: false,
-                    under: 0,
-                    sure: 0,
+                let sum = format!("s{row}_{column}");
+                let folded = if self.dots.bytes {
+                    Text { code: format!("(int32_t){sum}"), kind: Of::Int }
+                } else {
+                    Text { code: sum.clone(), kind: Of::Real }
                 };
+                let scope = self.scope(&vars, (None, Some(folded)), &array, &none);
                 let inside = [
                     (self.dots.row, self.dots.tile_rows, "rb", row),
                     (self.dots.column, self.dots.tile_columns, "cb", column),
@@ -169,9 +196,13 @@ impl Printer<'_> {
                 } else {
                     format!("if ({})", inside.join(" && "))
                 });
-                text.line(&format!("s{row}_{column} += v_sum(a{row}_{column});"));
+                text.line(&if self.dots.bytes {
+                    format!("{sum} += v_total(a{row}_{column}) - v_total(z{column});")
+                } else {
+                    format!("{sum} += v_sum(a{row}_{column});")
+                });
                 let (lines, bound) = scope.bind(&[finish]);
-                let scope = Scope { bound: &bound, folded: Some(folded), ..scope };
+                let scope = Scope { bound: &bound, ..scope };
                 lines.iter().for_each(|line| text.line(line));
                 let at = scope.position(&self.stage.store);
                 let value = scope.value(finish).code;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::Lines;
 use super::expr::Scope;
-use super::nest::stored;
+use super::run::{Neighbours, Taken};
 use super::storage::Storage;
 use super::text::{Kind as Of, Text};
 use crate::loops::{Affine, Expr};
@@ -107,16 +107,6 @@ impl Printer<'_> {
                 code.push_str(&format!("    vf c{row}_{column} = {{0}};\n"));
             }
         }
-        if self.blocked() {
-            code.push_str("    if (more) {\n");
-            for row in 0..rows {
-                for column in 0..columns {
-                    let at = format!("({row} * {columns} + {column}) * W");
-                    code.push_str(&format!("        c{row}_{column} = v_load(t + {at});\n"));
-                }
-            }
-            code.push_str("    }\n");
-        }
         code.push_str("    for (int64_t k = 0; k < n; k++) {\n");
         let at = at.replace("NR", &format!("({columns} * W)"));
         code.push_str(&format!("        const float *r = {at};\n"));
@@ -129,10 +119,15 @@ impl Printer<'_> {
             }
         }
         code.push_str(&format!("        a += {rows};\n    }}\n"));
+        // What came before is added last: sums of parts are more exact than one long sum.
         for row in 0..rows {
             for column in 0..columns {
                 let at = format!("({row} * {columns} + {column}) * W");
-                code.push_str(&format!("    v_store(t + {at}, c{row}_{column});\n"));
+                let sum = format!("c{row}_{column}");
+                if self.blocked() {
+                    code.push_str(&format!("    if (more) {sum} += v_load(t + {at});\n"));
+                }
+                code.push_str(&format!("    v_store(t + {at}, {sum});\n"));
             }
         }
         code.push_str("}\n");
@@ -463,46 +458,16 @@ impl Printer<'_> {
         }
         text.line(&format!("int64_t n_run = {extent} - y{inner};"));
         text.line("if (n_run > left_over - l) n_run = left_over - l;");
-        text.line("int64_t j = 0;");
-        let (dtype, name) = self.storage.array(stage.buffer);
-        let array = |source| self.storage.array(source);
-        let none = HashMap::new();
         let mut vars = self.names();
         vars[inner] = format!("(y{inner} + j)");
-        // Where lanes are stored has to be known.
-        let lanes = stage.store.stride(inner).is_some();
-        let masks = lanes && self.width == 16;
-        for (vector, tail) in [(true, false), (masks, true)] {
-            if vector && !lanes {
-                continue;
-            }
-            let from = format!("tile + i * {across} + l + j");
-            let folded = match (vector, tail) {
-                (true, false) => Text { code: format!("v_load({from})"), kind: Of::Vector },
-                (true, true) => Text { code: format!("v_load_some({from}, m1)"), kind: Of::Vector },
-                _ => Text { code: format!("*({from})"), kind: Of::Real },
-            };
-            let lane = vector.then_some(inner);
-            let under = usize::from(vector && tail);
-            let scope = self.scope(&vars, lane, Some(folded.clone()), &array, &none);
-            let scope = Scope { under, sure: under, ..scope };
-            let (lines, bound) = scope.bind(&[finish]);
-            let scope = Scope { bound: &bound, folded: Some(folded), ..scope };
-            text.open(match (vector, tail) {
-                (true, false) => "for (; j + W <= n_run; j += W)",
-                (true, true) => "if (j < n_run)",
-                _ => "for (; j < n_run; j++)",
-            });
-            if under > 0 {
-                text.line("const vi m1 = v_inside(j, 1, 0, n_run);");
-            }
-            lines.iter().for_each(|line| text.line(line));
-            let value = if vector { scope.vector(finish) } else { scope.value(finish).code };
-            let at = scope.position(&stage.store);
-            let along = vector.then(|| stage.store.stride(inner));
-            text.line(&stored(&name, &at, &value, dtype, along, stage.streaming, under > 0));
-            text.close();
-        }
+        let from = format!("tile + i * {across} + l + j");
+        let (storage, width) = (self.storage, self.width);
+        let run = Neighbours { stage, storage, finish, vars: &vars, inner, width };
+        run.store(text, &|taken| match taken {
+            Taken::Vector => Text { code: format!("v_load({from})"), kind: Of::Vector },
+            Taken::Masked => Text { code: format!("v_load_some({from}, m1)"), kind: Of::Vector },
+            Taken::Single => Text { code: format!("*({from})"), kind: Of::Real },
+        });
         text.line("l += n_run;");
         text.close_to(depth);
     }

@@ -34,7 +34,7 @@ pub(super) struct Storage {
 /// Scratch of one product.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ProductScratch {
-    /// The packed rows.
+    /// The packed rows, or the weights of a convolution.
     pub(super) left: usize,
     /// Offsets along the depth, of 32 bits.
     pub(super) offsets: usize,
@@ -111,6 +111,13 @@ impl Storage {
                     sums: take(sum_bytes * MOST_THREADS),
                     sum_bytes,
                 });
+            } else if let Some(direct) = &nest.direct {
+                let stage = &nest.stages[0];
+                let across = direct.n_vectors * width;
+                let channels = stage.extents[direct.channel].next_multiple_of(across);
+                let depth: usize = stage.extents[stage.n_spatial..].iter().product();
+                let left = take(channels * depth * 4);
+                products.push(ProductScratch { left, ..ProductScratch::default() });
             } else {
                 products.push(ProductScratch::default());
             }

@@ -115,6 +115,36 @@ static inline vf v_load_u8(const uint8_t *p) {
 static inline vf v_load_i8(const int8_t *p) {
     return __builtin_convertvector(__builtin_convertvector(*(const vc *)p, vi), vf);
 }
+/* Sums of products of bytes: the one factor's are lifted by 128, so that they have no sign, and what
+   that adds is taken away in the end. */
+typedef uint32_t vu __attribute__((vector_size(4 * W)));
+typedef int32_t viu __attribute__((vector_size(4 * W), aligned(1), may_alias));
+static inline vi v_bytes(const int8_t *p) { return *(const viu *)p; }
+static inline vi v_lifted(vi x) { return x ^ (int32_t)0x80808080; }
+#if W == 16 && defined(__AVX512VNNI__) && !defined(__clang__)
+static inline vi v_dot(vi sum, vi lifted, vi bytes) {
+    return (vi)__builtin_ia32_vpdpbusd_v16si(sum, lifted, bytes);
+}
+#elif W == 8 && defined(__AVX512VNNI__) && defined(__AVX512VL__) && !defined(__clang__)
+static inline vi v_dot(vi sum, vi lifted, vi bytes) {
+    return (vi)__builtin_ia32_vpdpbusd_v8si(sum, lifted, bytes);
+}
+#else
+static inline vi v_dot(vi sum, vi lifted, vi bytes) {
+    for (int l = 0; l < W; l++)
+        for (int at = 0; at < 32; at += 8)
+            sum[l] += (int32_t)(uint8_t)(lifted[l] >> at) * (int8_t)(bytes[l] >> at);
+    return sum;
+}
+#endif
+static inline uint32_t v_total(vi x) {
+    vu y = (vu)x;
+    if (W > 8) y += __builtin_shuffle(y, (vu)(v_steps() ^ 8));
+    y += __builtin_shuffle(y, (vu)(v_steps() ^ 4));
+    y += __builtin_shuffle(y, (vu)(v_steps() ^ 2));
+    y += __builtin_shuffle(y, (vu)(v_steps() ^ 1));
+    return y[0];
+}
 #if WIDE
 static inline vf v_max(vf a, vf b) {
     return v_pick(a != a, a, __builtin_ia32_maxps512_mask(a, b, b, (unsigned short)-1, 4));

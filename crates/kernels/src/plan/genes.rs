@@ -14,6 +14,9 @@ pub enum Form {
     Tiles,
     /// Vectors lie along what is summed over, where both factors are contiguous.
     Dots,
+    /// Vectors lie along the channels of a convolution's result; positions of a row are computed
+    /// together, and nothing is computed of the border.
+    Direct,
 }
 
 /// Genes of one definition.

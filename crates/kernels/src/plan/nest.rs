@@ -1,5 +1,6 @@
 //! Which stages share a pass over their outer axes, and along which axis vectors lie.
 
+use super::direct::Direct;
 use super::dots::Dots;
 use super::genes::{Form, Part, Schedule};
 use super::product::Product;
@@ -28,6 +29,8 @@ pub(crate) struct Nest {
     pub(crate) product: Option<Product>,
     /// The one stage as inner products.
     pub(crate) dots: Option<Dots>,
+    /// The one stage as a convolution where it is.
+    pub(crate) direct: Option<Direct>,
     /// Sources that live only while one position along the outer axes is computed.
     pub(crate) local: Vec<usize>,
     pub(crate) part: Part,
@@ -36,7 +39,7 @@ pub(crate) struct Nest {
 impl Nest {
     /// Whether it is nothing but loops over its stages.
     pub(crate) fn is_loops(&self) -> bool {
-        self.product.is_none() && self.dots.is_none()
+        self.product.is_none() && self.dots.is_none() && self.direct.is_none()
     }
 }
 
@@ -51,20 +54,22 @@ pub(super) fn nests(program: &Program, stages: Vec<Stage>, schedule: &Schedule) 
         // What is read again stays in the cache.
         stage.streaming = part.streaming && program.outputs.contains(&stage.buffer);
         let width = schedule.width;
-        let (mut product, mut dots) = (None, None);
-        if part.form == Form::Dots {
-            dots = Dots::of(program, &stage, &part, width);
+        let (mut product, mut dots, mut direct) = (None, None, None);
+        match part.form {
+            Form::Dots => dots = Dots::of(program, &stage, &part, width),
+            Form::Direct => direct = Direct::of(program, &stage, &part, width),
+            Form::Plain | Form::Tiles => {}
         }
-        // Where a factor is not contiguous along the depth, tiles are next best.
-        if part.form != Form::Plain && dots.is_none() {
+        // Where a form is not possible, tiles are next best.
+        if part.form != Form::Plain && dots.is_none() && direct.is_none() {
             let wide = wide(stage.clone());
             product = Product::of(program, &wide, &part, width);
             if product.is_some() {
                 stage = wide;
             }
         }
-        if product.is_none()
-            && dots.is_none()
+        let loops = product.is_none() && dots.is_none() && direct.is_none();
+        if loops
             && part.join
             && let Some(last) = nests.last()
             && last.is_loops()
@@ -73,7 +78,8 @@ pub(super) fn nests(program: &Program, stages: Vec<Stage>, schedule: &Schedule) 
             *nests.last_mut().expect("there is one") = joined;
             continue;
         }
-        nests.push(single(stage, part, product, dots));
+        let nest = single(stage, part);
+        nests.push(Nest { product, dots, direct, ..nest });
     }
     let mut done: Vec<Nest> = nests.into_iter().map(merged).map(with_vectors).collect();
     let readers: Vec<Vec<usize>> =
@@ -125,30 +131,22 @@ pub(crate) fn without_outer(index: &Affine, n_outer: usize, extents: &[usize]) -
     index.substitute(&by, extents)
 }
 
-fn single(mut stage: Stage, part: Part, product: Option<Product>, dots: Option<Dots>) -> Nest {
+fn single(mut stage: Stage, part: Part) -> Nest {
+    let mut n_outer = stage.n_spatial;
     // The axis of a scan comes after the others: it is walked inside.
     if let Kind::Scan { axis, .. } = stage.kind {
         let mut order: Vec<usize> = (0..stage.n_spatial).filter(|&var| var != axis).collect();
         order.push(axis);
         stage.reordered(&order);
-        let outer = stage.extents[..stage.n_spatial - 1].to_vec();
-        return Nest {
-            outer,
-            stages: vec![stage],
-            vectors: Vectors::None,
-            product: None,
-            dots: None,
-            local: Vec::new(),
-            part,
-        };
+        n_outer -= 1;
     }
-    let outer = stage.extents[..stage.n_spatial].to_vec();
     Nest {
-        outer,
+        outer: stage.extents[..n_outer].to_vec(),
         stages: vec![stage],
         vectors: Vectors::None,
-        product,
-        dots,
+        product: None,
+        dots: None,
+        direct: None,
         local: Vec::new(),
         part,
     }

@@ -10,9 +10,10 @@ mod text;
 use kernels::Graph;
 use kernels::emit;
 use kernels::graph::Dtype;
+use kernels::loops::{Expr, Rule};
 use kernels::lower::lower;
 use kernels::oracle::{self, Array};
-use kernels::plan::Schedule;
+use kernels::plan::{Form, Schedule};
 use kernels::schedules::{self, sensible};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -70,6 +71,24 @@ fn schedules(graph: &Graph, seed: u64) -> Vec<(String, Schedule)> {
         ("base".to_owned(), Schedule::base(&program)),
         ("sensible".to_owned(), sensible(&program)),
     ];
+    // Forms that few schedules drawn at random come to.
+    let forms = [
+        ("direct", Form::Direct, 28, 1, 16, true),
+        ("direct, short runs, border read in place", Form::Direct, 5, 2, 16, false),
+        ("direct, short vectors", Form::Direct, 9, 2, 8, false),
+        ("dots", Form::Dots, 8, 2, 16, true),
+        ("dots, short vectors", Form::Dots, 3, 4, 8, true),
+    ];
+    for (name, form, rows, columns, width, border) in forms {
+        let mut schedule = Schedule { width, ..sensible(&program) };
+        for (part, definition) in schedule.parts.iter_mut().zip(&program.definitions) {
+            (part.form, part.rows, part.columns) = (form, rows, columns);
+            if matches!(&definition.rule, Rule::Map(Expr::If(..))) {
+                part.store = border;
+            }
+        }
+        all.push((name.to_owned(), schedule));
+    }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let n = std::env::var("TETRAD_RANDOM").map_or(N_RANDOM, |n| n.parse().expect("a number"));
     for idx in 0..n {
