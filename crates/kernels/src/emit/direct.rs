@@ -224,7 +224,7 @@ impl Printer<'_> {
             let vars: Vec<usize> =
                 direct.depth.iter().copied().filter(|&var| each.index.mentions(var)).collect();
             let first = place == 0 && vars.is_empty();
-            (first || vars.contains(&direct.depth[place])) && !vars.iter().any(|var| later(var))
+            (first || vars.contains(&direct.depth[place])) && !vars.iter().any(later)
         });
         let here: Vec<_> = here.cloned().collect();
         if !here.is_empty() {
