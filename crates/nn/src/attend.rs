@@ -132,15 +132,23 @@ impl Kernel for Transpose<'_> {
 #[inline(always)]
 pub(crate) fn transpose<V: Lanes>(from: &[Row], to: &mut [Row]) {
     for tokens in 0..2 {
-        for channels in 0..2 {
-            let row = |token: usize| {
-                let row = from.get(tokens * LANES + token).unwrap_or(&Row::ZERO);
-                V::load(row.halves()[channels])
-            };
-            let columns = V::transpose(std::array::from_fn(row));
-            for (to, column) in to[channels * LANES..].iter_mut().zip(columns) {
-                let [low, high] = to.halves_mut();
-                column.store(if tokens == 0 { low } else { high });
+        let mut some = [Row::ZERO; LANES];
+        let from = from.get(tokens * LANES..).unwrap_or(&[]);
+        if from.is_empty() {
+            for to in to.iter_mut() {
+                to.0.as_chunks_mut::<LANES>().0[tokens].fill(0.0);
+            }
+            continue;
+        }
+        let rows = from.first_chunk::<LANES>().unwrap_or_else(|| {
+            some[..from.len()].copy_from_slice(from);
+            &some
+        });
+        for (channels, to) in to.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            let half = |row: &Row| V::load(&row.0.as_chunks::<LANES>().0[channels]);
+            let columns = V::transpose(std::array::from_fn(|token| half(&rows[token])));
+            for (to, column) in to.iter_mut().zip(columns) {
+                column.store(&mut to.0.as_chunks_mut::<LANES>().0[tokens]);
             }
         }
     }
@@ -189,11 +197,17 @@ impl Kernel for Forward<'_> {
         for (keys, scores) in keys.chunks_exact(heads.size).zip(weights.chunks_exact_mut(each)) {
             tiles_anew::<V>(q, keys, n_all, sample * each, scores);
         }
-        for query in 0..each {
-            softmax::<V>(weights, each, query, attended.n_keys, heads.scale());
+        let (n_keys, scale) = (attended.n_keys, heads.scale());
+        match weights.len() / each {
+            1 => softmax_of::<V, 1>(weights, n_keys, scale),
+            2 => softmax_of::<V, 2>(weights, n_keys, scale),
+            3 => softmax_of::<V, 3>(weights, n_keys, scale),
+            4 => softmax_of::<V, 4>(weights, n_keys, scale),
+            _ => (0..each).for_each(|query| softmax::<V>(weights, each, query, n_keys, scale)),
         }
         for (block, values) in values.chunks_exact(attended.padded()).enumerate() {
             let from = (head * n_blocks + block) * n_all + sample * each;
+            let values = &values[..n_keys];
             tiles_anew::<V>(weights, values, each, 0, &mut out.rows_mut()[from..][..each]);
         }
     }
@@ -230,6 +244,44 @@ fn softmax<V: Lanes>(rows: &mut [Row], each: usize, query: usize, n_keys: usize,
     for row in rows[query..].iter_mut().step_by(each) {
         for half in row.halves_mut() {
             V::load(half).mul(factor).store(half);
+        }
+    }
+}
+
+/// [`softmax`] of every query over `N` blocks of keys, which stay in registers. The order of every sum is
+/// that of [`softmax`], and so are the bits.
+#[inline(always)]
+fn softmax_of<V: Lanes, const N: usize>(rows: &mut [Row], n_keys: usize, scale: f32) {
+    let each = rows.len() / N;
+    let n_last = n_keys - (N - 1) * BLOCK;
+    let there = Row(std::array::from_fn(|lane| if lane < n_last { 1.0 } else { 0.0 }));
+    let limit = Row(there.0.map(|there| if there > 0.0 { f32::INFINITY } else { f32::MIN }));
+    let (there, limit) = (there.halves().map(V::load), limit.halves().map(V::load));
+    let scale = V::splat(scale);
+    for query in 0..each {
+        let mut all = [[V::splat(0.0); 2]; N];
+        let mut best = V::splat(f32::MIN);
+        for (block, all) in all.iter_mut().enumerate() {
+            *all = rows[block * each + query].halves().map(V::load);
+            if block == N - 1 {
+                *all = [all[0].min(limit[0]), all[1].min(limit[1])];
+            }
+            best = best.max(all[0].max(all[1]));
+        }
+        let minus = V::splat(-best.greatest());
+        let mut total = V::splat(0.0);
+        for (block, all) in all.iter_mut().enumerate() {
+            for half in 0..2 {
+                let e = all[half].add(minus).mul(scale).exp_below();
+                all[half] = if block == N - 1 { e.mul(there[half]) } else { e };
+            }
+            total = total.add(all[0].add(all[1]));
+        }
+        let factor = V::splat(1.0 / total.sum());
+        for (block, all) in all.into_iter().enumerate() {
+            let [low, high] = rows[block * each + query].halves_mut();
+            all[0].mul(factor).store(low);
+            all[1].mul(factor).store(high);
         }
     }
 }

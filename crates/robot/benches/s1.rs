@@ -127,7 +127,7 @@ impl Ours {
     }
 }
 
-/// The same network in Python, but for the glance that ours takes besides, which does one forward for each line it is given.
+/// The same network in Python, which does one forward for each line it is given.
 struct Peer {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
@@ -145,6 +145,8 @@ impl Peer {
             s1.hidden,
             robot::model::tensors::memory_tokens(config),
             s1.chunk,
+            config.latent,
+            config.state.next_multiple_of(nn::BLOCK),
         ];
         let mut child = Command::new(python)
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/s1_peer.py"))

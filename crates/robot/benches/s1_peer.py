@@ -1,8 +1,8 @@
 """S1's transformer in PyTorch and in ONNX Runtime, one forward for each line of input.
 
-Arguments: width, head size, encoder layers, decoder layers, hidden, tokens seen, actions. Prints the
-versions, then milliseconds of its thread for each line `torch-f32`, `ort-f32` or `ort-int8`. One thread each.
-Vision and the products into tokens are left out on both sides.
+Arguments: width, head size, encoder layers, decoder layers, hidden, tokens seen, actions, latent, state.
+Prints the versions, then milliseconds of its thread for each line `torch-f32`, `ort-f32` or `ort-int8`. One
+thread each. Vision is left out on both sides.
 """
 
 import os
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 
-WIDTH, HEAD, ENCODER, DECODER, HIDDEN, SEEN, ACTIONS = map(int, sys.argv[1:])
+WIDTH, HEAD, ENCODER, DECODER, HIDDEN, SEEN, ACTIONS, LATENT, STATE = map(int, sys.argv[1:])
 torch.set_num_threads(1)
 torch.manual_seed(1)
 
@@ -67,12 +67,19 @@ class S1(nn.Module):
         self.encoder = nn.ModuleList(Layer(False) for _ in range(ENCODER))
         self.decoder = nn.ModuleList(Layer(True) for _ in range(DECODER))
         self.encoded, self.decoded = Norm(), Norm()
+        self.latent, self.state = nn.Linear(LATENT, WIDTH), nn.Linear(STATE, WIDTH)
+        self.felt, self.glance = nn.Linear(STATE, WIDTH), nn.Linear(WIDTH, WIDTH, bias=False)
+        self.places = nn.Parameter(torch.randn(1, SEEN, WIDTH))
+        self.queries = nn.Parameter(torch.randn(1, ACTIONS, WIDTH))
         self.act = nn.Linear(WIDTH, 64)
 
-    def forward(self, seen, asked):
+    def forward(self, seen, latent, state, glance):
+        seen = seen + self.places
         for layer in self.encoder:
             seen = layer(seen, seen)
         seen = self.encoded(seen)
+        glance = self.glance(F.gelu(self.felt(state) + glance))
+        asked = torch.cat([self.latent(latent), self.state(state), self.queries + glance], 1)
         for layer in self.decoder:
             asked = layer(asked, seen)
         return self.act(self.decoded(asked))
@@ -80,17 +87,18 @@ class S1(nn.Module):
 
 def main():
     model = S1().eval()
-    seen, asked = torch.full((1, SEEN, WIDTH), 0.3), torch.randn(1, ACTIONS + 2, WIDTH)
+    sizes = {"seen": (SEEN, WIDTH), "latent": (1, LATENT), "state": (1, STATE), "glance": (1, WIDTH)}
+    inputs = {name: torch.full((1, *size), 0.3) for name, size in sizes.items()}
     folder = tempfile.mkdtemp()
     plain, narrow = os.path.join(folder, "f32.onnx"), os.path.join(folder, "int8.onnx")
     with torch.inference_mode():
         torch.onnx.export(
-            model, (seen, asked), plain, input_names=["seen", "asked"], dynamo=False
+            model, tuple(inputs.values()), plain, input_names=list(inputs), dynamo=False
         )
     quantize_dynamic(plain, narrow, weight_type=QuantType.QInt8)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    feed = {"seen": seen.numpy(), "asked": asked.numpy()}
+    feed = {name: value.numpy() for name, value in inputs.items()}
     sessions = {
         name: onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         for name, path in [("ort-f32", plain), ("ort-int8", narrow)]
@@ -104,7 +112,7 @@ def main():
         start = time.thread_time()
         if line.strip() == "torch-f32":
             with torch.inference_mode():
-                model(seen, asked)
+                model(*inputs.values())
         else:
             sessions[line.strip()].run(None, feed)
         print((time.thread_time() - start) * 1e3, flush=True)

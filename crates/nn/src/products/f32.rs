@@ -62,7 +62,7 @@ impl Kernel for Product<'_> {
             for (panel, out) in
                 self.panels.chunks_exact(n_inputs).zip(self.out.chunks_exact_mut(n_tokens))
             {
-                few::<V>(self.x, panel, n_tokens, self.anew, out);
+                equal_tiles::<V>(self.x, panel, n_tokens, 0, [true, self.anew], out);
             }
             return;
         }
@@ -104,37 +104,48 @@ impl Share {
 
     /// Asks for lines of the same block in the next panel, which is some bytes further.
     #[inline(always)]
-    pub(super) fn ask<V: Lanes, T, const N: usize>(self, block: &[T; N], bytes: usize) {
+    pub(super) fn ask<V: Lanes, T, const N: usize>(self, block: &[T], bytes: usize) {
+        let Some(first) = block.first() else { return };
         for line in (self.tile..size_of::<[T; N]>() / 64).step_by(self.n_tiles) {
-            V::prefetch_far(block, bytes + line * 64);
+            V::prefetch(first, bytes + line * 64);
         }
     }
 }
 
-/// Products of few tokens by 32 outputs, added or `anew`. Tiles are as equal as can be, since one of few tokens
-/// waits for its own sums.
+/// Products of as many tokens as `out` has, from `from` of the `n_tokens` in `x`, by 32 outputs. Tiles are
+/// as equal as can be, since one of few tokens waits for its own sums; `asks`: for their shares of the next
+/// panel.
 #[inline(always)]
-fn few<V: Lanes>(x: &[Row], panel: &[Row], n: usize, anew: bool, out: &mut [Row]) {
+fn equal_tiles<V: Lanes>(
+    x: &[Row],
+    panel: &[Row],
+    n_tokens: usize,
+    from: usize,
+    [asks, anew]: [bool; 2],
+    out: &mut [Row],
+) {
+    let n = out.len();
     let n_tiles = n.div_ceil(MOST_TOKENS).max(1);
     for tile in 0..n_tiles {
-        let (at, end) = (tile * n / n_tiles, (tile + 1) * n / n_tiles);
-        let of = Share { tile, n_tiles };
-        match end - at {
+        let (to, end) = (tile * n / n_tiles, (tile + 1) * n / n_tiles);
+        let of = if asks { Share { tile, n_tiles } } else { Share::NONE };
+        let at = [from + to, to];
+        match end - to {
             0 => {}
-            1 => sums::<V, 1>(x, panel, n, [at, at], of, anew, out),
-            2 => sums::<V, 2>(x, panel, n, [at, at], of, anew, out),
-            3 => sums::<V, 3>(x, panel, n, [at, at], of, anew, out),
-            4 => sums::<V, 4>(x, panel, n, [at, at], of, anew, out),
-            5 => sums::<V, 5>(x, panel, n, [at, at], of, anew, out),
-            6 => sums::<V, 6>(x, panel, n, [at, at], of, anew, out),
-            7 => sums::<V, 7>(x, panel, n, [at, at], of, anew, out),
-            8 => sums::<V, 8>(x, panel, n, [at, at], of, anew, out),
-            9 => sums::<V, 9>(x, panel, n, [at, at], of, anew, out),
-            10 => sums::<V, 10>(x, panel, n, [at, at], of, anew, out),
-            11 => sums::<V, 11>(x, panel, n, [at, at], of, anew, out),
-            12 => sums::<V, 12>(x, panel, n, [at, at], of, anew, out),
-            13 => sums::<V, 13>(x, panel, n, [at, at], of, anew, out),
-            _ => sums::<V, MOST_TOKENS>(x, panel, n, [at, at], of, anew, out),
+            1 => sums::<V, 1>(x, panel, n_tokens, at, of, anew, out),
+            2 => sums::<V, 2>(x, panel, n_tokens, at, of, anew, out),
+            3 => sums::<V, 3>(x, panel, n_tokens, at, of, anew, out),
+            4 => sums::<V, 4>(x, panel, n_tokens, at, of, anew, out),
+            5 => sums::<V, 5>(x, panel, n_tokens, at, of, anew, out),
+            6 => sums::<V, 6>(x, panel, n_tokens, at, of, anew, out),
+            7 => sums::<V, 7>(x, panel, n_tokens, at, of, anew, out),
+            8 => sums::<V, 8>(x, panel, n_tokens, at, of, anew, out),
+            9 => sums::<V, 9>(x, panel, n_tokens, at, of, anew, out),
+            10 => sums::<V, 10>(x, panel, n_tokens, at, of, anew, out),
+            11 => sums::<V, 11>(x, panel, n_tokens, at, of, anew, out),
+            12 => sums::<V, 12>(x, panel, n_tokens, at, of, anew, out),
+            13 => sums::<V, 13>(x, panel, n_tokens, at, of, anew, out),
+            _ => sums::<V, MOST_TOKENS>(x, panel, n_tokens, at, of, anew, out),
         }
     }
 }
@@ -172,17 +183,14 @@ fn all_tiles<V: Lanes, const ANEW: bool>(
     from: usize,
     out: &mut [Row],
 ) {
+    if V::ROWS >= MOST_TOKENS {
+        return equal_tiles::<V>(x, panel, n_tokens, from, [false, ANEW], out);
+    }
     let mut to = 0;
     while to < out.len() {
         let (left, at) = (out.len() - to, from + to);
         let out = &mut out[to..];
-        to += if V::ROWS >= 14 && left >= 14 {
-            some::<V, 14, ANEW>(x, panel, n_tokens, at, out)
-        } else if V::ROWS >= 8 && left >= 8 {
-            some::<V, 8, ANEW>(x, panel, n_tokens, at, out)
-        } else if V::ROWS >= 4 && left >= 4 {
-            some::<V, 4, ANEW>(x, panel, n_tokens, at, out)
-        } else if V::ROWS == 3 && left >= 3 {
+        to += if V::ROWS >= 3 && left >= 3 {
             some::<V, 3, ANEW>(x, panel, n_tokens, at, out)
         } else if left >= 2 {
             some::<V, 2, ANEW>(x, panel, n_tokens, at, out)
@@ -261,13 +269,12 @@ fn gather<V: Lanes, const N: usize>(
     sums: &mut [[V; 2]; N],
 ) {
     let asks = of.n_tiles == 1;
-    for (x, weights) in x.chunks_exact(n_tokens).zip(panel.chunks_exact(BLOCK)) {
+    for (x, weights) in x.chunks_exact(n_tokens).zip(panel.chunks(BLOCK)) {
         let x: &[Row; N] = (&x[at..at + N]).try_into().expect("N rows");
-        let weights: &[Row; BLOCK] = weights.try_into().expect("a block");
         if of.n_tiles > 1 {
             of.ask::<V, Row, BLOCK>(weights, size_of_val(panel));
         }
-        for (input, weights) in weights.iter().enumerate() {
+        for (input, weights) in weights.iter().enumerate().take(BLOCK) {
             if asks {
                 V::prefetch(weights, AHEAD_BYTES);
                 V::prefetch(weights, AHEAD_BYTES + 64);

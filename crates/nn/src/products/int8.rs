@@ -87,17 +87,37 @@ impl Kernel for Steps<'_> {
 
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        let n_tokens = self.x.n_tokens();
-        for (idx, scale) in self.scales.iter_mut().enumerate() {
-            let mut greatest = V::splat(0.0);
-            for rows in self.x.rows().chunks_exact(n_tokens) {
-                let [low, high] = rows[self.first + idx].halves().map(V::load);
-                let zero = V::splat(0.0);
-                let minus = |x: V| x.fma(V::splat(-1.0), zero);
-                greatest = greatest.max(low).max(high).max(minus(low)).max(minus(high));
-            }
-            *scale = greatest.greatest() / GREATEST;
+        let Steps { x, mut first, scales } = self;
+        let (some, rest) = scales.as_chunks_mut();
+        for scales in some {
+            steps::<V, AT_ONCE>(x, first, scales);
+            first += AT_ONCE;
         }
+        for (idx, scale) in rest.iter_mut().enumerate() {
+            steps::<V, 1>(x, first + idx, std::array::from_mut(scale));
+        }
+    }
+}
+
+/// Tokens whose steps are found at once: they lie side by side, and none waits for another.
+const AT_ONCE: usize = 8;
+
+/// Steps of `N` tokens from `first`.
+#[inline(always)]
+fn steps<V: Lanes, const N: usize>(x: &Blocked, first: usize, scales: &mut [f32; N]) {
+    let (mut most, mut least) = ([V::splat(0.0); N], [V::splat(0.0); N]);
+    for rows in x.rows().chunks_exact(x.n_tokens()) {
+        let rows: &[Row; N] = rows[first..first + N].try_into().expect("N tokens");
+        for token in 0..N {
+            let [low, high] = rows[token].halves();
+            let (low, high) = (V::load(low), V::load(high));
+            most[token] = most[token].max(low.max(high));
+            least[token] = least[token].min(low.min(high));
+        }
+    }
+    for token in 0..N {
+        let greatest = most[token].max(least[token].mul(V::splat(-1.0)));
+        scales[token] = greatest.greatest() / GREATEST;
     }
 }
 
@@ -287,9 +307,16 @@ impl Product<'_> {
                 }
             }
         }
+        // The shift is taken off in integers, so that this path and tiles agree exactly. Sums go to an array
+        // of their own: one that the loop below indexes would be kept in memory by the loop above, too.
         let offsets = self.columns.offset.as_chunks::<16>().0;
+        let mut floats = [[V::splat(0.0); 2]; N];
+        for row in 0..N {
+            floats[row][0] = V::from_ints(V::less(sums[row][0], &offsets[0]));
+            floats[row][1] = V::from_ints(V::less(sums[row][1], &offsets[1]));
+        }
         let (steps, bias) = (self.columns.scale.halves(), self.bias.halves().map(V::load));
-        for (row, sums) in sums.iter().enumerate() {
+        for (row, sums) in floats.iter().enumerate() {
             let scale = V::splat(self.scales[at + row]);
             let add = |halves: [&[f32; 16]; 2]| {
                 [V::load(halves[0]).add(bias[0]), V::load(halves[1]).add(bias[1])]
@@ -301,10 +328,8 @@ impl Product<'_> {
             };
             let halves = self.out[at + row].halves_mut();
             for (half, out) in halves.into_iter().enumerate() {
-                // The shift is taken off in integers, so that this path and tiles agree exactly.
-                let sum = V::from_ints(V::less(sums[half], &offsets[half]));
                 let step = scale.mul(V::load(steps[half]));
-                sum.fma(step, start[half]).store(out);
+                sums[half].fma(step, start[half]).store(out);
             }
         }
     }

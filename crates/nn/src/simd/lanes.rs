@@ -80,8 +80,6 @@ pub(crate) trait Lanes: Copy {
 
     /// Asks for what lies some bytes after `from`; reads nothing.
     fn prefetch<T>(from: &T, bytes: usize);
-    /// The same for what is needed later: as far as the second-level cache.
-    fn prefetch_far<T>(from: &T, bytes: usize);
 
     /// Sum across lanes: halves are added until one is left.
     #[inline(always)]

@@ -97,9 +97,6 @@ impl Lanes for Portable {
     fn prefetch<T>(_: &T, _: usize) {}
 
     #[inline(always)]
-    fn prefetch_far<T>(_: &T, _: usize) {}
-
-    #[inline(always)]
     fn dot_pairs(self, pair: u32, pairs: &Pairs) -> Self {
         let mut out = self.0;
         for (out, weights) in out.iter_mut().zip(pairs) {
