@@ -46,12 +46,16 @@ impl<'a> Builtin<'a> {
         }
     }
 
-    /// What a search begins with: the plain schedule, those of the rules of thumb, then what of
-    /// `foreign` schedules applies here. Equal texts come once.
+    /// What a search begins with: schedules of the rules of thumb, the plain one, then what of `foreign`
+    /// schedules applies here. Equal texts come once. Where the plain one is slow it takes minutes to
+    /// promote, which it is only as the first of all.
     #[must_use]
     pub fn openings(&self, foreign: &[(AttemptId, Genotype)]) -> Vec<Opening> {
-        let own = std::iter::once(self.space.base())
-            .chain(self.space.seeds())
+        let own = self
+            .space
+            .seeds()
+            .into_iter()
+            .chain([self.space.base()])
             .map(|genotype| (Operator::Seed, None, genotype));
         let adopted = foreign.iter().filter_map(|(from, genotype)| {
             Some((Operator::Adopt, Some(*from), self.space.adopt(genotype)?))

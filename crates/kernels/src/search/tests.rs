@@ -436,13 +436,14 @@ fn a_judge_that_fails_twice_ends_the_search_and_the_attempt_waits() {
 
 #[test]
 fn learning_from_results_beats_drawing_at_random_on_the_twins_hills() {
-    // Heights of the best after 60 evaluations; the landscapes and seeds are fixed, so is the result.
+    // Heights of the best after 60 evaluations; the landscapes and seeds are fixed, so is the result. Of a few
+    // landscapes the order of the first schedules decides.
     let mean = |strategy: Strategy| {
-        let heights = [1, 2, 3].map(|seed| {
+        let heights = (1..=16).map(|seed| {
             let world = World { twin: Twin::new(&format!("hill-{seed}")), ..World::new() };
             world.run(&config(strategy, seed, 60)).best.unwrap().ratio.ln()
         });
-        heights.iter().sum::<f64>() / 3.0
+        heights.sum::<f64>() / 16.0
     };
     let (evolve, random) = (mean(Strategy::Evolve), mean(Strategy::Random));
     assert!(evolve > random, "evolve {evolve}, random {random}");

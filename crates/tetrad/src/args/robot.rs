@@ -69,6 +69,9 @@ pub(crate) struct Collect {
     /// Let a policy act in turn with the expert, and record what the expert says to it.
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// Folder of the open model that the policy has learned with, if it has.
+    #[arg(long, requires = "policy", value_name = "DIR")]
+    pub(crate) backbone: Option<PathBuf>,
     /// Episodes at once (default: cores).
     #[arg(long)]
     pub(crate) jobs: Option<usize>,
@@ -293,6 +296,9 @@ pub(crate) struct Ages {
     /// A policy and what it is called; repeat for several (default: the one that comes with the program).
     #[arg(long = "policy", value_name = "NAME=FILE")]
     pub(crate) policies: Vec<String>,
+    /// Folder of the open model that policies among them have learned with, if some have.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backbone: Option<PathBuf>,
     /// Milliseconds from a frame to the latent that S2 makes of it.
     #[arg(long, value_delimiter = ',', default_value = "0,125,250,375,500", value_name = "MS,…")]
     pub(crate) ages: Vec<u32>,

@@ -88,7 +88,10 @@ fn collect(flags: &Collect, output: &Output) -> anyhow::Result<Status> {
         disturbance: flags.disturbance,
         n_threads: jobs(flags.jobs),
     };
-    let policy = flags.policy.as_ref().map(|path| Policy::load(path)).transpose()?;
+    let mut policy = flags.policy.as_ref().map(|path| Policy::load(path)).transpose()?;
+    if let Some(policy) = &mut policy {
+        policy.lend(flags.backbone.as_deref())?;
+    }
     let corrected = match (&policy, &flags.policy) {
         (Some(policy), Some(path)) => Some(Corrected {
             policy,

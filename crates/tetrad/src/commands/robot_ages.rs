@@ -21,6 +21,8 @@ use crate::output::Output;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Settings {
     policies: Vec<Named>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    backbone: Option<PathBuf>,
     ages: Vec<u32>,
     tasks: Vec<Task>,
     attempts: u64,
@@ -73,12 +75,19 @@ pub(crate) fn run(flags: &Ages, store: &Store, output: &Output) -> anyhow::Resul
         let (policy, digest) = Policy::or_shipped(None)?;
         all.push((Named { name: "shipped".to_owned(), file: None, digest }, policy));
     }
-    for (_, policy) in &all {
+    let backbone = flags.backbone.as_deref();
+    let none_borrows = all.iter().all(|(_, policy)| policy.config.s2.borrowed.is_none());
+    for (_, policy) in &mut all {
         expect_body(policy)?;
+        // One that borrows nothing stands beside those that do; a folder that nobody takes is a mistake.
+        if none_borrows || policy.config.s2.borrowed.is_some() {
+            policy.lend(backbone)?;
+        }
     }
     let (named, policies): (Vec<Named>, Vec<Policy>) = all.into_iter().unzip();
     let settings = Settings {
         policies: named,
+        backbone: flags.backbone.clone(),
         ages: flags.ages.clone(),
         tasks: tasks(&flags.tasks)?,
         attempts: flags.attempts,

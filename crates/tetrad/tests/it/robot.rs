@@ -139,12 +139,14 @@ fn a_policy_borrows_from_an_open_model_only_with_its_feature() {
     let train = [&train[..], &["recipe.toml", "--backbone", &siglip]].concat();
     let eval = ["robot", "eval", "--task", TASK, "--attempts", "1", "--act-every", "45"];
     let run = ["robot", "run", "--task", TASK, "--seconds", "1", "--simulated-time"];
+    let ages = ["robot", "ages", "--task", TASK, "--attempts", "1", "--ages", "0"];
     let lent = ["--backbone", &siglip];
     if !cfg!(feature = "backbones") {
         let info = ["robot", "info", &siglip];
         let recipe = toml::to_string(&Recipe::tiny()).expect("plain data");
         std::fs::write(folder.join("recipe.toml"), recipe).expect("written");
-        for args in [&train[..], &[&eval[..], &lent].concat(), &[&run[..], &lent].concat(), &info] {
+        let lent = |args: &[&'static str]| [args, &lent].concat();
+        for args in [&train[..], &lent(&eval), &lent(&run), &lent(&ages), &info] {
             let refused = tetrad(folder, args);
             assert_eq!(refused.code, 3, "{args:?}: {refused:?}");
             assert!(refused.stderr.contains("--features backbones"), "{refused:?}");
@@ -155,8 +157,9 @@ fn a_policy_borrows_from_an_open_model_only_with_its_feature() {
     let trained = tetrad(folder, &train);
     assert_eq!(trained.code, 0, "{trained:?}");
     let borrows = ["--policy", "borrows/policy.safetensors"];
-    let (eval, run) = ([&eval[..], &borrows].concat(), [&run[..], &borrows].concat());
-    for args in [&eval, &run] {
+    let collect = ["robot", "collect", "--task", TASK, "--scenes", "1", "--to", "mended"];
+    for args in [&eval[..], &run[..], &ages[..], &collect[..]] {
+        let args = &[args, &borrows[..]].concat();
         assert_refused(
             folder,
             args,
