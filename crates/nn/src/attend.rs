@@ -408,3 +408,47 @@ fn softmax_back<V: Lanes>(weights: &[Row], d: &mut [Row], each: usize, query: us
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scores of some queries, through either softmax.
+    struct Softmax<'a> {
+        rows: &'a mut [Row],
+        n_keys: usize,
+        whole: bool,
+    }
+
+    impl Kernel for Softmax<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<V: Lanes>(self) {
+            let Softmax { rows, n_keys, whole } = self;
+            let each = rows.len() / n_keys.div_ceil(BLOCK);
+            match (whole, n_keys.div_ceil(BLOCK)) {
+                (true, 1) => softmax_of::<V, 1>(rows, n_keys, 0.125),
+                (true, 3) => softmax_of::<V, 3>(rows, n_keys, 0.125),
+                _ => (0..each).for_each(|query| softmax::<V>(rows, each, query, n_keys, 0.125)),
+            }
+        }
+    }
+
+    #[test]
+    fn softmax_in_registers_gives_the_bits_of_the_other() {
+        for cpu in Cpu::all() {
+            for n_keys in [1_usize, 19, 32, 67, 80, 96] {
+                let n_rows = 5 * n_keys.div_ceil(BLOCK);
+                let score = |row: usize, lane: usize| ((row * 97 + lane * 41) % 199) as f32 - 90.0;
+                let rows = (0..n_rows).map(|row| Row(std::array::from_fn(|lane| score(row, lane))));
+                let [mut one, mut other] = [rows.clone().collect::<Vec<_>>(), rows.collect()];
+                simd::run(cpu, Softmax { rows: &mut one, n_keys, whole: true });
+                simd::run(cpu, Softmax { rows: &mut other, n_keys, whole: false });
+                assert_eq!(one, other, "{n_keys} keys, {}", cpu.names().join(" "));
+                let sum: f32 = one.iter().step_by(5).flat_map(|row| row.0).sum();
+                assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+            }
+        }
+    }
+}
