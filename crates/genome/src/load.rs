@@ -129,7 +129,7 @@ fn source<T>(
         let name = named.ok_or_else(|| Error::Config {
             reason: "random weights need a configuration".to_owned(),
         })?;
-        return load(&config(name)?, &Random { seed });
+        return load(&config(name)?, &Random { seed, narrow: true });
     }
     let file = file(weights)?;
     load(&config_of(&file, named)?, &file)

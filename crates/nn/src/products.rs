@@ -3,6 +3,7 @@
 mod bf16;
 mod f32;
 mod int8;
+mod line;
 mod pages;
 
 pub(crate) use bf16::{round_row, round_rows, tile as tile_bf16};
@@ -12,6 +13,8 @@ pub(crate) use f32::{
 };
 
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
@@ -35,8 +38,13 @@ pub(crate) struct Weights {
 #[derive(Debug, Clone)]
 enum Panels {
     F32(Pages<Row>),
+    /// f32 too, where bfloat16 holds every weight exactly: half the memory, and the same bits.
+    Exact(Pages<Panel>),
     Bf16(Pages<Panel>),
-    Int8 { panels: Pages<Panel>, columns: Vec<int8::Columns> },
+    Int8 {
+        panels: Pages<Panel>,
+        columns: Vec<int8::Columns>,
+    },
 }
 
 /// Room for what operations need in passing, kept between them so that a loop which must not allocate
@@ -44,6 +52,7 @@ enum Panels {
 #[derive(Debug, Clone, Default)]
 pub struct Scratch {
     narrow: Vec<Narrow>,
+    rounded: Vec<Row>,
     pub(crate) factors: Vec<f32>,
     pub(crate) attended: crate::attend::Attended,
 }
@@ -95,7 +104,7 @@ impl Start<'_> {
 
 /// What is multiplied, in the precision of the weights.
 pub(crate) enum Input<'a> {
-    F32(&'a Blocked),
+    F32(&'a [Row]),
     Bf16(&'a [Narrow]),
     Int8 { bytes: &'a [Narrow], scales: &'a [f32] },
 }
@@ -108,9 +117,14 @@ impl<'a> Input<'a> {
         precision: Precision,
         scratch: &'a mut Scratch,
     ) -> Input<'a> {
-        let Scratch { narrow, factors, .. } = scratch;
+        let Scratch { narrow, rounded, factors, .. } = scratch;
         match precision {
-            Precision::F32 => Input::F32(x),
+            Precision::F32 => Input::F32(x.rows()),
+            // Without an instruction for it, numbers of bfloat16 are multiplied as floats.
+            Precision::Bf16 if !cpu.bf16 => {
+                bf16::round_to_floats(cpu, x, rounded);
+                Input::F32(rounded)
+            }
             Precision::Bf16 => {
                 bf16::round_input(cpu, x, narrow);
                 Input::Bf16(narrow)
@@ -142,23 +156,38 @@ impl Weights {
         };
         let size =
             |inputs_at_once: usize, step: usize| n_inputs.next_multiple_of(inputs_at_once) / step;
+        // Panels of pairs, for as long as `takes` takes the rows.
+        let pairs = |takes: &(dyn Fn(&[f32]) -> bool + Sync)| {
+            let size = size(BLOCK, 2);
+            let all = AtomicBool::new(true);
+            let panels = Pages::filled(n_panels * size, |panels| {
+                threads::map(panels.chunks_mut(size).enumerate().collect(), |(panel, into)| {
+                    let rows = all.load(Relaxed).then(|| rows_of(panel));
+                    match rows.filter(|rows| takes(rows)) {
+                        Some(rows) => bf16::pack(&rows, n_inputs, into),
+                        None => all.store(false, Relaxed),
+                    }
+                });
+            });
+            all.into_inner().then_some(panels)
+        };
+        let exact = || bf16::exact(&rows_of(0)).then(|| pairs(&bf16::exact)).flatten();
         let panels = match precision {
-            Precision::F32 => {
-                let size = size(BLOCK, 1);
-                Panels::F32(Pages::filled(n_panels * size, |all| {
-                    threads::map(all.chunks_mut(size).enumerate().collect(), |(panel, into)| {
-                        f32::pack(&rows_of(panel), n_inputs, into);
-                    });
-                }))
-            }
-            Precision::Bf16 => {
-                let size = size(BLOCK, 2);
-                Panels::Bf16(Pages::filled(n_panels * size, |all| {
-                    threads::map(all.chunks_mut(size).enumerate().collect(), |(panel, into)| {
-                        bf16::pack(&rows_of(panel), n_inputs, into);
-                    });
-                }))
-            }
+            Precision::F32 => exact().map_or_else(
+                || {
+                    let size = size(BLOCK, 1);
+                    Panels::F32(Pages::filled(n_panels * size, |all| {
+                        threads::map(
+                            all.chunks_mut(size).enumerate().collect(),
+                            |(panel, into)| {
+                                f32::pack(&rows_of(panel), n_inputs, into);
+                            },
+                        );
+                    }))
+                },
+                Panels::Exact,
+            ),
+            Precision::Bf16 => Panels::Bf16(pairs(&|_| true).expect("all rows are taken")),
             Precision::Int8 => {
                 let size = size(2 * BLOCK, 4);
                 let mut columns = Vec::new();
@@ -184,7 +213,7 @@ impl Weights {
 
     pub(crate) fn precision(&self) -> Precision {
         match self.panels {
-            Panels::F32(_) => Precision::F32,
+            Panels::F32(_) | Panels::Exact(_) => Precision::F32,
             Panels::Bf16(_) => Precision::Bf16,
             Panels::Int8 { .. } => Precision::Int8,
         }
@@ -193,7 +222,7 @@ impl Weights {
     pub(crate) fn size_bytes(&self) -> usize {
         match &self.panels {
             Panels::F32(panels) => size_of_val::<[_]>(panels),
-            Panels::Bf16(panels) => size_of_val::<[_]>(panels),
+            Panels::Exact(panels) | Panels::Bf16(panels) => size_of_val::<[_]>(panels),
             Panels::Int8 { panels, columns } => {
                 size_of_val::<[_]>(panels) + size_of_val(columns.as_slice())
             }
@@ -223,7 +252,10 @@ impl Weights {
             self.precision() != Precision::Int8 && !start.write(out.len() / panels.len(), out);
         match (&self.panels, input) {
             (Panels::F32(all), Input::F32(x)) => {
-                f32::product(cpu, x.rows(), some(all, n, &panels), panels.len(), anew, out);
+                f32::product(cpu, x, some(all, n, &panels), panels.len(), anew, out);
+            }
+            (Panels::Exact(all) | Panels::Bf16(all), Input::F32(x)) => {
+                f32::product(cpu, x, some(all, n, &panels), panels.len(), anew, out);
             }
             (Panels::Bf16(all), Input::Bf16(x)) => {
                 bf16::product(cpu, x, some(all, n, &panels), panels.len(), anew, out);

@@ -47,11 +47,14 @@ impl Source for File {
 pub struct Random {
     /// What they depend on.
     pub seed: u64,
+    /// Cut to bfloat16, which published weights are in.
+    pub narrow: bool,
 }
 
 /// One random tensor.
 struct RandomTensor {
     seed: u64,
+    narrow: bool,
     low: f32,
     high: f32,
     log: bool,
@@ -71,6 +74,9 @@ impl Values for RandomTensor {
             let unit = (mix(self.seed ^ mix((first + idx) as u64)) >> 40) as f32 / (1 << 24) as f32;
             let drawn = self.low + (self.high - self.low) * unit;
             *value = if self.log { -drawn.exp() } else { drawn };
+            if self.narrow {
+                *value = f32::from_bits(value.to_bits() & 0xffff_0000);
+            }
         }
     }
 }
@@ -94,7 +100,7 @@ impl Source for Random {
             };
             (-wide(std), wide(std), false)
         };
-        Ok(Box::new(RandomTensor { seed, low, high, log }))
+        Ok(Box::new(RandomTensor { seed, narrow: self.narrow, low, high, log }))
     }
 
     fn has(&self, _: &str) -> bool {

@@ -7,7 +7,7 @@ use half::bf16;
 use super::f32::{AHEAD_BYTES, MOST_TOKENS, Share};
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
-use crate::simd::{self, Kernel, Lanes, Pairs};
+use crate::simd::{self, Kernel, Lanes, Pairs, to_bf16};
 use crate::threads;
 
 /// Pairs of inputs in a block.
@@ -15,6 +15,11 @@ const PAIRS: usize = BLOCK / 2;
 
 fn pair(low: f32, high: f32) -> u32 {
     u32::from(bf16::from_f32(low).to_bits()) | u32::from(bf16::from_f32(high).to_bits()) << 16
+}
+
+/// Whether rounding changes none of them.
+pub(super) fn exact(values: &[f32]) -> bool {
+    values.iter().all(|value| value.to_bits() & 0xffff == 0)
 }
 
 /// Rounds to nearest and transposes 32 rows of weights to `[K / 2]` pairs by 32 outputs.
@@ -32,6 +37,32 @@ pub(super) fn round_input(cpu: Cpu, x: &Blocked, all: &mut Vec<Narrow>) {
     threads::by_units(all, x.rows().len(), 1, |first, out| {
         round_rows(cpu, &x.rows()[first..], out);
     });
+}
+
+/// Activations `[K / 32][T]`, rounded to nearest and floats again.
+pub(super) fn round_to_floats(cpu: Cpu, x: &Blocked, all: &mut Vec<Row>) {
+    all.resize(x.rows().len(), Row::ZERO);
+    threads::by_units(all, x.rows().len(), 1, |first, out| {
+        simd::run(cpu, RoundToFloats { rows: &x.rows()[first..], out });
+    });
+}
+
+struct RoundToFloats<'a> {
+    rows: &'a [Row],
+    out: &'a mut [Row],
+}
+
+impl Kernel for RoundToFloats<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        for (to, row) in self.out.iter_mut().zip(self.rows) {
+            for (to, value) in to.0.iter_mut().zip(row.0) {
+                *to = f32::from_bits(to_bf16(value) << 16);
+            }
+        }
+    }
 }
 
 /// Rounds rows to nearest, as many as `out` has.
@@ -62,7 +93,7 @@ pub(crate) fn round_row<V: Lanes>(row: &Row) -> Narrow {
 }
 
 /// The product of `x`, `[K / 32][T]`, and panels, `[n_panels][K / 2]`, is added to `out`,
-/// `[n_panels][T]`, or written there `anew`.
+/// `[n_panels][T]`, or written there `anew`; for processors that multiply pairs of bfloat16.
 pub(super) fn product(
     cpu: Cpu,
     x: &[Narrow],
@@ -104,24 +135,12 @@ impl Kernel for Product<'_> {
         for (panel, out) in
             self.panels.chunks_exact(size).zip(self.out.chunks_exact_mut(self.n_tokens))
         {
-            if V::ROWS >= MOST_TOKENS {
-                let n_tiles = self.n_tokens.div_ceil(MOST_TOKENS);
-                for tile in 0..n_tiles {
-                    let (at, end) =
-                        (tile * self.n_tokens / n_tiles, (tile + 1) * self.n_tokens / n_tiles);
-                    let of = Share { tile, n_tiles };
-                    wide::<V>(self.x, panel, self.n_tokens, at..end, of, self.anew, out);
-                }
-                continue;
-            }
-            for at in (0..self.n_tokens).step_by(2) {
-                if self.n_tokens - at >= 2 {
-                    let out = &mut out[at..at + 2];
-                    tile::<V, 2>(self.x, panel, self.n_tokens, at, Share::ALL, self.anew, out);
-                } else {
-                    let out = &mut out[at..=at];
-                    tile::<V, 1>(self.x, panel, self.n_tokens, at, Share::ALL, self.anew, out);
-                }
+            let n_tiles = self.n_tokens.div_ceil(MOST_TOKENS);
+            for tile in 0..n_tiles {
+                let (at, end) =
+                    (tile * self.n_tokens / n_tiles, (tile + 1) * self.n_tokens / n_tiles);
+                let of = Share { tile, n_tiles };
+                wide::<V>(self.x, panel, self.n_tokens, at..end, of, self.anew, out);
             }
         }
     }
@@ -181,7 +200,7 @@ pub(crate) fn tile<V: Lanes, const N: usize>(
         let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
         let weights: &[Panel; PAIRS] = weights.try_into().expect("a block");
         if of.n_tiles > 1 {
-            of.ask::<V, Panel, PAIRS>(weights, size_of_val(panel));
+            of.ask::<V, Panel>(weights, PAIRS, size_of_val(panel));
         }
         for (input, weights) in weights.iter().enumerate() {
             if asks {

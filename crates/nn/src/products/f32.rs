@@ -1,5 +1,6 @@
-//! Products in f32.
+//! Products in f32, of weights kept as f32 or, where that loses nothing, as bfloat16.
 
+use super::line::Line;
 use crate::blocked::{BLOCK, Row};
 use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes};
@@ -29,12 +30,12 @@ pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Row]) {
     }
 }
 
-/// The product of `x`, `[K / 32][T]`, and panels, `[n_panels][K]`, is added to `out`, `[n_panels][T]`,
-/// or written there `anew`.
-pub(super) fn product(
+/// The product of `x`, `[K / 32][T]`, and panels, `[n_panels]` of `K` inputs, is added to `out`,
+/// `[n_panels][T]`, or written there `anew`. Either kind of line gives the same bits.
+pub(super) fn product<L: Line>(
     cpu: Cpu,
     x: &[Row],
-    panels: &[Row],
+    panels: &[L],
     n_panels: usize,
     anew: bool,
     out: &mut [Row],
@@ -42,27 +43,30 @@ pub(super) fn product(
     simd::run(cpu, Product { x, panels, n_panels, anew, out });
 }
 
-struct Product<'a> {
+struct Product<'a, L> {
     x: &'a [Row],
-    panels: &'a [Row],
+    panels: &'a [L],
     n_panels: usize,
     anew: bool,
     out: &'a mut [Row],
 }
 
-impl Kernel for Product<'_> {
+impl<L: Line> Kernel for Product<'_, L> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Lanes>(self) {
         let n_tokens = self.out.len() / self.n_panels;
-        let n_inputs = self.panels.len() / self.n_panels;
-        let n_blocks = n_inputs / BLOCK;
+        if L::INPUTS > 1 && n_tokens > V::ROWS {
+            return self.unpacked::<V>(n_tokens);
+        }
+        let n_lines = self.panels.len() / self.n_panels;
+        let n_blocks = n_lines / L::IN_BLOCK;
         if V::ROWS >= MOST_TOKENS && size_of_val(self.x) <= NEAR_BYTES {
             for (panel, out) in
-                self.panels.chunks_exact(n_inputs).zip(self.out.chunks_exact_mut(n_tokens))
+                self.panels.chunks_exact(n_lines).zip(self.out.chunks_exact_mut(n_tokens))
             {
-                equal_tiles::<V>(self.x, panel, n_tokens, 0, [true, self.anew], out);
+                equal_tiles::<V, L>(self.x, panel, n_tokens, 0, [true, self.anew], out);
             }
             return;
         }
@@ -73,17 +77,60 @@ impl Kernel for Product<'_> {
             let n = at_once.min(n_blocks - first);
             let x = &self.x[first * n_tokens..(first + n) * n_tokens];
             for (panel, out) in self.out.chunks_exact_mut(n_tokens).enumerate() {
-                let from = panel * n_inputs + first * BLOCK;
-                let panel = &self.panels[from..from + n * BLOCK];
+                let from = panel * n_lines + first * L::IN_BLOCK;
+                let panel = &self.panels[from..from + n * L::IN_BLOCK];
                 if self.anew && first == 0 {
-                    tiles_anew::<V>(x, panel, n_tokens, 0, out);
+                    all_tiles::<V, L, true>(x, panel, n_tokens, 0, out);
                 } else {
-                    tiles::<V>(x, panel, n_tokens, 0, out);
+                    all_tiles::<V, L, false>(x, panel, n_tokens, 0, out);
                 }
             }
             first += n;
         }
     }
+}
+
+impl<L: Line> Product<'_, L> {
+    /// With many tokens, weights become floats part by part, each once for all tokens.
+    #[inline(always)]
+    fn unpacked<V: Lanes>(self, n_tokens: usize) {
+        let mut floats = [Row::ZERO; INPUT_BLOCKS * BLOCK];
+        let n_parts = self.x.len().div_ceil(INPUT_BLOCKS * n_tokens);
+        let near = size_of_val(self.x) <= NEAR_BYTES;
+        for step in 0..n_parts * self.n_panels {
+            // What is larger than the cache is passed over once.
+            let (panel, part) = if near {
+                (step / n_parts, step % n_parts)
+            } else {
+                (step % self.n_panels, step / self.n_panels)
+            };
+            let size = self.panels.len() / self.n_panels;
+            let lines = &self.panels[panel * size..][..size];
+            let lines =
+                part_of(lines, part * INPUT_BLOCKS * L::IN_BLOCK, INPUT_BLOCKS * L::IN_BLOCK);
+            for (line, into) in lines.iter().zip(floats.chunks_exact_mut(L::INPUTS)) {
+                for (input, into) in into.iter_mut().enumerate() {
+                    let [low, high] = into.halves_mut();
+                    let [first, second] = line.weights::<V>(input);
+                    first.store(low);
+                    second.store(high);
+                }
+            }
+            let weights = &floats[..lines.len() * L::INPUTS];
+            let x = part_of(self.x, part * INPUT_BLOCKS * n_tokens, INPUT_BLOCKS * n_tokens);
+            let out = &mut self.out[panel * n_tokens..][..n_tokens];
+            if self.anew && part == 0 {
+                tiles_anew::<V>(x, weights, n_tokens, 0, out);
+            } else {
+                tiles::<V>(x, weights, n_tokens, 0, out);
+            }
+        }
+    }
+}
+
+/// At most `n` of them, from `from` on.
+fn part_of<T>(all: &[T], from: usize, n: usize) -> &[T] {
+    &all[from..all.len().min(from + n)]
 }
 
 /// One of the tiles that pass over a panel of weights. Each asks memory for its share of the next panel,
@@ -102,11 +149,12 @@ impl Share {
     /// Of one whose weights are near.
     pub(crate) const NONE: Share = Share { tile: 0, n_tiles: 0 };
 
-    /// Asks for lines of the same block in the next panel, which is some bytes further.
+    /// Asks for lines of the same block in the next panel, which is some bytes further; a whole block has
+    /// `n` of what it is made of.
     #[inline(always)]
-    pub(super) fn ask<V: Lanes, T, const N: usize>(self, block: &[T], bytes: usize) {
+    pub(super) fn ask<V: Lanes, T>(self, block: &[T], n: usize, bytes: usize) {
         let Some(first) = block.first() else { return };
-        for line in (self.tile..size_of::<[T; N]>() / 64).step_by(self.n_tiles) {
+        for line in (self.tile..n * size_of::<T>() / 64).step_by(self.n_tiles) {
             V::prefetch(first, bytes + line * 64);
         }
     }
@@ -116,9 +164,9 @@ impl Share {
 /// as equal as can be, since one of few tokens waits for its own sums; `asks`: for their shares of the next
 /// panel.
 #[inline(always)]
-fn equal_tiles<V: Lanes>(
+fn equal_tiles<V: Lanes, L: Line>(
     x: &[Row],
-    panel: &[Row],
+    panel: &[L],
     n_tokens: usize,
     from: usize,
     [asks, anew]: [bool; 2],
@@ -132,20 +180,20 @@ fn equal_tiles<V: Lanes>(
         let at = [from + to, to];
         match end - to {
             0 => {}
-            1 => sums::<V, 1>(x, panel, n_tokens, at, of, anew, out),
-            2 => sums::<V, 2>(x, panel, n_tokens, at, of, anew, out),
-            3 => sums::<V, 3>(x, panel, n_tokens, at, of, anew, out),
-            4 => sums::<V, 4>(x, panel, n_tokens, at, of, anew, out),
-            5 => sums::<V, 5>(x, panel, n_tokens, at, of, anew, out),
-            6 => sums::<V, 6>(x, panel, n_tokens, at, of, anew, out),
-            7 => sums::<V, 7>(x, panel, n_tokens, at, of, anew, out),
-            8 => sums::<V, 8>(x, panel, n_tokens, at, of, anew, out),
-            9 => sums::<V, 9>(x, panel, n_tokens, at, of, anew, out),
-            10 => sums::<V, 10>(x, panel, n_tokens, at, of, anew, out),
-            11 => sums::<V, 11>(x, panel, n_tokens, at, of, anew, out),
-            12 => sums::<V, 12>(x, panel, n_tokens, at, of, anew, out),
-            13 => sums::<V, 13>(x, panel, n_tokens, at, of, anew, out),
-            _ => sums::<V, MOST_TOKENS>(x, panel, n_tokens, at, of, anew, out),
+            1 => sums::<V, L, 1>(x, panel, n_tokens, at, of, anew, out),
+            2 => sums::<V, L, 2>(x, panel, n_tokens, at, of, anew, out),
+            3 => sums::<V, L, 3>(x, panel, n_tokens, at, of, anew, out),
+            4 => sums::<V, L, 4>(x, panel, n_tokens, at, of, anew, out),
+            5 => sums::<V, L, 5>(x, panel, n_tokens, at, of, anew, out),
+            6 => sums::<V, L, 6>(x, panel, n_tokens, at, of, anew, out),
+            7 => sums::<V, L, 7>(x, panel, n_tokens, at, of, anew, out),
+            8 => sums::<V, L, 8>(x, panel, n_tokens, at, of, anew, out),
+            9 => sums::<V, L, 9>(x, panel, n_tokens, at, of, anew, out),
+            10 => sums::<V, L, 10>(x, panel, n_tokens, at, of, anew, out),
+            11 => sums::<V, L, 11>(x, panel, n_tokens, at, of, anew, out),
+            12 => sums::<V, L, 12>(x, panel, n_tokens, at, of, anew, out),
+            13 => sums::<V, L, 13>(x, panel, n_tokens, at, of, anew, out),
+            _ => sums::<V, L, MOST_TOKENS>(x, panel, n_tokens, at, of, anew, out),
         }
     }
 }
@@ -160,7 +208,7 @@ pub(crate) fn tiles<V: Lanes>(
     from: usize,
     out: &mut [Row],
 ) {
-    all_tiles::<V, false>(x, panel, n_tokens, from, out);
+    all_tiles::<V, Row, false>(x, panel, n_tokens, from, out);
 }
 
 /// [`tiles`] that begins with nothing: what `out` held does not matter.
@@ -172,47 +220,83 @@ pub(crate) fn tiles_anew<V: Lanes>(
     from: usize,
     out: &mut [Row],
 ) {
-    all_tiles::<V, true>(x, panel, n_tokens, from, out);
+    all_tiles::<V, Row, true>(x, panel, n_tokens, from, out);
 }
 
 #[inline(always)]
-fn all_tiles<V: Lanes, const ANEW: bool>(
+fn all_tiles<V: Lanes, L: Line, const ANEW: bool>(
     x: &[Row],
-    panel: &[Row],
+    panel: &[L],
     n_tokens: usize,
     from: usize,
     out: &mut [Row],
 ) {
     if V::ROWS >= MOST_TOKENS {
-        return equal_tiles::<V>(x, panel, n_tokens, from, [false, ANEW], out);
+        return equal_tiles::<V, L>(x, panel, n_tokens, from, [false, ANEW], out);
     }
     let mut to = 0;
     while to < out.len() {
         let (left, at) = (out.len() - to, from + to);
         let out = &mut out[to..];
-        to += if V::ROWS >= 3 && left >= 3 {
-            some::<V, 3, ANEW>(x, panel, n_tokens, at, out)
-        } else if left >= 2 {
-            some::<V, 2, ANEW>(x, panel, n_tokens, at, out)
-        } else {
-            some::<V, 1, ANEW>(x, panel, n_tokens, at, out)
+        to += match left {
+            1 => some::<V, L, 1, ANEW>(x, panel, n_tokens, at, out),
+            2 => some::<V, L, 2, ANEW>(x, panel, n_tokens, at, out),
+            3 => halves::<V, L, 3, ANEW>(x, panel, n_tokens, at, out),
+            4 => halves::<V, L, 4, ANEW>(x, panel, n_tokens, at, out),
+            5 => halves::<V, L, 5, ANEW>(x, panel, n_tokens, at, out),
+            _ => halves::<V, L, 6, ANEW>(x, panel, n_tokens, at, out),
         };
     }
 }
 
 /// A tile, to the first rows of `out`. Gives its tokens.
 #[inline(always)]
-fn some<V: Lanes, const N: usize, const ANEW: bool>(
+fn some<V: Lanes, L: Line, const N: usize, const ANEW: bool>(
     x: &[Row],
-    panel: &[Row],
+    panel: &[L],
     n_tokens: usize,
     at: usize,
     out: &mut [Row],
 ) -> usize {
-    if ANEW {
-        tile_anew::<V, N>(x, panel, n_tokens, at, &mut out[..N]);
-    } else {
-        tile::<V, N>(x, panel, n_tokens, at, 0, out);
+    let of = if N <= FEW && !ANEW { Share::ALL } else { Share::NONE };
+    sums::<V, L, N>(x, panel, n_tokens, [at, 0], of, ANEW, out);
+    N
+}
+
+/// [`some`] by 16 outputs and then the other 16, where there are too few registers for the sums of both:
+/// more tokens share a load of weights.
+#[inline(always)]
+fn halves<V: Lanes, L: Line, const N: usize, const ANEW: bool>(
+    x: &[Row],
+    panel: &[L],
+    n_tokens: usize,
+    at: usize,
+    out: &mut [Row],
+) -> usize {
+    let out: &mut [Row; N] = (&mut out[..N]).try_into().expect("N rows");
+    for half in 0..2 {
+        let mut sums = [V::splat(0.0); N];
+        if !ANEW {
+            for row in 0..N {
+                sums[row] = V::load(out[row].halves()[half]);
+            }
+        }
+        for (x, lines) in x.chunks_exact(n_tokens).zip(panel.chunks(L::IN_BLOCK)) {
+            let x: &[Row; N] = (&x[at..at + N]).try_into().expect("N rows");
+            for (first, line) in lines.iter().enumerate().take(L::IN_BLOCK) {
+                for input in 0..L::INPUTS {
+                    let weights = line.weights::<V>(input)[half];
+                    for row in 0..N {
+                        let value = V::splat(x[row].0[first * L::INPUTS + input]);
+                        sums[row] = value.fma(weights, sums[row]);
+                    }
+                }
+            }
+        }
+        for row in 0..N {
+            let [low, high] = out[row].halves_mut();
+            sums[row].store(if half == 0 { low } else { high });
+        }
     }
     N
 }
@@ -229,14 +313,14 @@ pub(crate) fn tile<V: Lanes, const N: usize>(
     out: &mut [Row],
 ) {
     let of = if N <= FEW { Share::ALL } else { Share::NONE };
-    sums::<V, N>(x, panel, n_tokens, [at, to], of, false, out);
+    sums::<V, Row, N>(x, panel, n_tokens, [at, to], of, false, out);
 }
 
 /// [`tile`], or its product `anew`, which asks for its share of the weights that come later.
 #[inline(always)]
-fn sums<V: Lanes, const N: usize>(
+fn sums<V: Lanes, L: Line, const N: usize>(
     x: &[Row],
-    panel: &[Row],
+    panel: &[L],
     n_tokens: usize,
     [at, to]: [usize; 2],
     of: Share,
@@ -250,7 +334,7 @@ fn sums<V: Lanes, const N: usize>(
             sums[row] = out[row].halves().map(V::load);
         }
     }
-    gather::<V, N>(x, panel, n_tokens, at, of, &mut sums);
+    gather::<V, L, N>(x, panel, n_tokens, at, of, &mut sums);
     for row in 0..N {
         let [low, high] = out[row].halves_mut();
         sums[row][0].store(low);
@@ -260,31 +344,32 @@ fn sums<V: Lanes, const N: usize>(
 
 /// Adds to sums in registers.
 #[inline(always)]
-fn gather<V: Lanes, const N: usize>(
+fn gather<V: Lanes, L: Line, const N: usize>(
     x: &[Row],
-    panel: &[Row],
+    panel: &[L],
     n_tokens: usize,
     at: usize,
     of: Share,
     sums: &mut [[V; 2]; N],
 ) {
     let asks = of.n_tiles == 1;
-    for (x, weights) in x.chunks_exact(n_tokens).zip(panel.chunks(BLOCK)) {
+    for (x, lines) in x.chunks_exact(n_tokens).zip(panel.chunks(L::IN_BLOCK)) {
         let x: &[Row; N] = (&x[at..at + N]).try_into().expect("N rows");
         if of.n_tiles > 1 {
-            of.ask::<V, Row, BLOCK>(weights, size_of_val(panel));
+            of.ask::<V, L>(lines, L::IN_BLOCK, size_of_val(panel));
         }
-        for (input, weights) in weights.iter().enumerate().take(BLOCK) {
+        for (first, line) in lines.iter().enumerate().take(L::IN_BLOCK) {
             if asks {
-                V::prefetch(weights, AHEAD_BYTES);
-                V::prefetch(weights, AHEAD_BYTES + 64);
+                V::prefetch(line, AHEAD_BYTES);
+                V::prefetch(line, AHEAD_BYTES + 64);
             }
-            let [low, high] = weights.halves();
-            let (low, high) = (V::load(low), V::load(high));
-            for row in 0..N {
-                let value = V::splat(x[row].0[input]);
-                sums[row][0] = value.fma(low, sums[row][0]);
-                sums[row][1] = value.fma(high, sums[row][1]);
+            for input in 0..L::INPUTS {
+                let [low, high] = line.weights::<V>(input);
+                for row in 0..N {
+                    let value = V::splat(x[row].0[first * L::INPUTS + input]);
+                    sums[row][0] = value.fma(low, sums[row][0]);
+                    sums[row][1] = value.fma(high, sums[row][1]);
+                }
             }
         }
     }
@@ -301,7 +386,7 @@ pub(crate) fn tile_anew<V: Lanes, const N: usize>(
 ) {
     let out: &mut [Row; N] = out.try_into().expect("N rows");
     let mut sums = [[V::splat(0.0); 2]; N];
-    gather::<V, N>(x, panel, n_tokens, at, Share::NONE, &mut sums);
+    gather::<V, Row, N>(x, panel, n_tokens, at, Share::NONE, &mut sums);
     for (row, sums) in out.iter_mut().zip(sums) {
         for (half, to) in row.halves_mut().into_iter().enumerate() {
             sums[half].store(to);
@@ -322,7 +407,7 @@ pub(crate) fn tile_over<'a, V: Lanes, const N: usize>(
         sums[row] = out[row].halves().map(V::load);
     }
     for (x, panel) in pairs {
-        gather::<V, N>(x, panel, N, 0, Share::NONE, &mut sums);
+        gather::<V, Row, N>(x, panel, N, 0, Share::NONE, &mut sums);
     }
     for (row, sums) in out.iter_mut().zip(sums) {
         for (half, to) in row.halves_mut().into_iter().enumerate() {

@@ -293,7 +293,7 @@ impl Product<'_> {
             let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
             let weights: &[Panel; QUADS] = weights.try_into().expect("a block");
             if !asks {
-                of.ask::<V, Panel, QUADS>(weights, size_of_val(self.panel));
+                of.ask::<V, Panel>(weights, QUADS, size_of_val(self.panel));
             }
             for (input, weights) in weights.iter().enumerate() {
                 if asks {

@@ -33,6 +33,10 @@ pub(crate) trait Lanes: Copy {
     fn splat(value: f32) -> Self;
     /// From memory.
     fn load(from: &[f32; LANES]) -> Self;
+    /// The even ones of sixteen pairs of bfloat16, as floats.
+    fn evens(pairs: &Pairs) -> Self;
+    /// The odd ones.
+    fn odds(pairs: &Pairs) -> Self;
     /// To memory.
     fn store(self, to: &mut [f32; LANES]);
     fn add(self, other: Self) -> Self;

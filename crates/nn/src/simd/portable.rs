@@ -34,6 +34,16 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn evens(pairs: &Pairs) -> Self {
+        Self(pairs.map(low))
+    }
+
+    #[inline(always)]
+    fn odds(pairs: &Pairs) -> Self {
+        Self(pairs.map(high))
+    }
+
+    #[inline(always)]
     fn store(self, to: &mut [f32; LANES]) {
         *to = self.0;
     }

@@ -88,6 +88,31 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn evens(pairs: &Pairs) -> Self {
+        // SAFETY: `Lanes` is used inside `run_avx2` only; both halves are inside the array.
+        unsafe {
+            let (low, high) = (pairs.as_ptr().cast(), pairs.as_ptr().add(8).cast());
+            Self(
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_loadu_si256(low))),
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_loadu_si256(high))),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn odds(pairs: &Pairs) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let (low, high) = (pairs.as_ptr().cast(), pairs.as_ptr().add(8).cast());
+            let odd = _mm256_set1_epi32(0xffff_0000_u32.cast_signed());
+            Self(
+                _mm256_castsi256_ps(_mm256_and_si256(_mm256_loadu_si256(low), odd)),
+                _mm256_castsi256_ps(_mm256_and_si256(_mm256_loadu_si256(high), odd)),
+            )
+        }
+    }
+
+    #[inline(always)]
     fn store(self, to: &mut [f32; LANES]) {
         // SAFETY: both halves are inside the array.
         unsafe {
@@ -250,6 +275,25 @@ impl<const BF16: bool, const VNNI: bool> Lanes for Avx512<BF16, VNNI> {
     fn load(from: &[f32; LANES]) -> Self {
         // SAFETY: the array has sixteen floats.
         Self(unsafe { _mm512_loadu_ps(from.as_ptr()) })
+    }
+
+    #[inline(always)]
+    fn evens(pairs: &Pairs) -> Self {
+        // SAFETY: the array has sixteen pairs.
+        unsafe {
+            let pairs = _mm512_loadu_si512(pairs.as_ptr().cast());
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(pairs)))
+        }
+    }
+
+    #[inline(always)]
+    fn odds(pairs: &Pairs) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let pairs = _mm512_loadu_si512(pairs.as_ptr().cast());
+            let odd = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
+            Self(_mm512_castsi512_ps(_mm512_and_si512(pairs, odd)))
+        }
     }
 
     #[inline(always)]

@@ -61,6 +61,33 @@ fn f32_and_int8_products_have_the_same_bits_on_every_processor() {
 }
 
 #[test]
+fn weights_that_bfloat16_holds_take_half_the_memory_and_give_the_same_bits() {
+    let (k, n) = (96, 64);
+    let mut w: Vec<f32> = random(3, n * k);
+    for value in &mut w {
+        *value = f32::from_bits(value.to_bits() & 0xffff_0000);
+    }
+    (w[5], w[6], w[7]) = (0.0, -0.0, f32::MIN_POSITIVE / 4.0);
+    let held = linear(&w, n, k, Precision::F32, None);
+    // A last block of outputs that it cannot hold.
+    w.extend(std::iter::repeat_n(0.1, 32 * k));
+    let not_held = linear(&w, n + 32, k, Precision::F32, None);
+    assert_eq!(
+        3 * held.size_bytes(),
+        not_held.size_bytes(),
+        "two blocks of halves, three of floats"
+    );
+    for t in (1..30).chain([300]) {
+        let x = random(4, t * k);
+        let want = forward(&not_held, Cpu::PORTABLE, &x);
+        let want: Vec<_> = want.chunks(n + 32).flat_map(|row| &row[..n]).copied().collect();
+        for cpu in Cpu::all() {
+            assert_eq!(forward(&held, cpu, &x), want, "{t} tokens, {cpu:?}");
+        }
+    }
+}
+
+#[test]
 fn a_token_alone_has_the_same_bits_as_among_others() {
     let (t, k, n) = (40, 70, 50);
     let (x, w) = (random(5, t * k), random(6, n * k));

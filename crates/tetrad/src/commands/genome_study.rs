@@ -248,7 +248,7 @@ pub(super) fn load_as(weights: &str, flags: &Model, seed: u64) -> anyhow::Result
         let file = nn::weights::File::open(Path::new(&flags.model))?;
         genome::load::config_of(&file, flags.config.as_deref())?
     };
-    Ok(StripedHyena::load(&config, &Random { seed }, flags.precision.into())?)
+    Ok(StripedHyena::load(&config, &Random { seed, narrow: true }, flags.precision.into())?)
 }
 
 /// Writes a page beside its table.
