@@ -16,8 +16,8 @@
 //! content, and the comparison find what matters.
 //!
 //! Where other programs keep all processors busy, waking a kernel can take as long as a tick of the
-//! system's clock, some milliseconds. Timings then carry a warning. Two judges must not time at
-//! once: each would be the other's noise.
+//! system's clock, some milliseconds. Timings then carry a warning. Two judges that timed
+//! at once would be each other's noise: they take turns.
 
 mod baseline;
 mod cell;
@@ -93,6 +93,8 @@ pub struct Options {
     pub n_blocks: usize,
     /// A full timing is only begun for a candidate whose first block shows at least this ratio.
     pub bar: f64,
+    /// Told now and then how long this judge has been waiting for another on this machine.
+    pub on_wait: Option<fn(Duration)>,
 }
 
 impl Options {
@@ -110,6 +112,7 @@ impl Options {
             pool_bytes: 1 << 30,
             n_blocks: 3,
             bar: 0.0,
+            on_wait: None,
         }
     }
 }
@@ -181,7 +184,7 @@ impl Judge {
         options: Options,
     ) -> Result<Judge, Error> {
         let mut workshop = Workshop::open(&options.launcher, options.compile_limit)?;
-        let mut stage = Stage::open(expect, &options.launcher, options.n_threads, 2)?;
+        let mut stage = Stage::open(expect, &options, 2)?;
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
         check_memory(&stage)?;
         let first = draw(&stage, 0, &mut rng)?;
@@ -269,7 +272,7 @@ impl Judge {
 
     /// Adds the same task at another size, for [`Judge::check_variant`].
     pub fn add_variant(&mut self, expect: Box<dyn Expect>) -> Result<usize, Error> {
-        let stage = Stage::open(expect, &self.options.launcher, self.options.n_threads, 1)?;
+        let stage = Stage::open(expect, &self.options, 1)?;
         self.variants.push(stage);
         Ok(self.variants.len() - 1)
     }

@@ -1,6 +1,8 @@
 //! The only place that writes to the terminal: stdout carries the answer, stderr everything else.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -13,6 +15,9 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Whether lines for people are not wanted, for those that are told something without an [`Output`].
+static QUIET: AtomicBool = AtomicBool::new(false);
+
 /// Where a command writes.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -22,6 +27,7 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(format: Format, quiet: bool) -> Self {
+        QUIET.store(quiet, Ordering::Relaxed);
         Self { format, quiet }
     }
 
@@ -67,6 +73,15 @@ impl Output {
             // A closed stderr is nobody's problem: there is no better place to tell.
             let _ = writeln!(std::io::stderr().lock(), "{line}");
         }
+    }
+}
+
+/// Says why a judge of kernels does nothing, and for how long already.
+pub(crate) fn waiting_for_turn(waited: Duration) {
+    if !QUIET.load(Ordering::Relaxed) {
+        let seconds = waited.as_secs();
+        let line = "waiting for another judge of kernels on this machine to measure";
+        let _ = writeln!(std::io::stderr().lock(), "{line} ({seconds} s so far)");
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rand::Rng;
 use rand::seq::SliceRandom;
-use sandbox::Launcher;
 
+use super::Options;
 use super::cell::Cell;
 use super::compile::Program;
 use super::expect::{Expect, Set};
@@ -32,6 +32,7 @@ pub(super) struct Stage {
     slots: Vec<Slot>,
     cells: Vec<Cell>,
     processors: Vec<usize>,
+    on_wait: Option<fn(Duration)>,
 }
 
 /// Who takes part.
@@ -78,15 +79,15 @@ impl Stage {
     /// Makes room for `n_seats` participants at once.
     pub(super) fn open(
         expect: Box<dyn Expect>,
-        launcher: &Launcher,
-        n_threads: usize,
+        options: &Options,
         n_seats: usize,
     ) -> Result<Stage, Error> {
+        let Options { launcher, n_threads, on_wait, .. } = options;
         let (given, returned) = (expect.given(), expect.returned());
         let layout = Layout::of(&given, &returned);
         let shared_bytes = layout.size_bytes().iter().sum::<usize>() as u64;
         // One more is tried when it is looked whether results depend on the number.
-        let most_threads = n_threads.max(3);
+        let most_threads = (*n_threads).max(3);
         let n_seats = n_seats.min(SEATS);
         let slots = (0..n_seats).map(|_| Slot::new(&layout)).collect::<Result<_, _>>()?;
         let cells = (0..n_seats)
@@ -95,8 +96,9 @@ impl Stage {
         let all = sandbox::processors()
             .map_err(|source| Error::System { action: "list processors", source })?;
         // Threads cannot be more at once than there are processors to run them.
-        let processors = all.into_iter().take(n_threads.max(1)).collect();
-        Ok(Stage { expect, given, returned, layout, slots, cells, processors })
+        let processors = all.into_iter().take((*n_threads).max(1)).collect();
+        let on_wait = *on_wait;
+        Ok(Stage { expect, given, returned, layout, slots, cells, processors, on_wait })
     }
 
     /// Names of the protections in force for kernels.
@@ -113,7 +115,7 @@ impl Stage {
         limits: Limits,
         rng: &mut impl Rng,
     ) -> Result<Vec<Showing>, Error> {
-        let _turn = Turn::wait();
+        let _turn = Turn::wait(self.on_wait);
         let _first = sandbox::Favored::this_thread(FAVOR);
         let mut showings: Vec<Showing> = contenders.iter().map(|_| Showing::default()).collect();
         let mut faults: Vec<Option<Fault>> = vec![None; contenders.len()];

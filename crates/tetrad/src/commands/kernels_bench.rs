@@ -65,7 +65,8 @@ pub(crate) fn task(name: &str) -> Result<Task, Error> {
 /// How candidates are judged here. The seed is drawn anew each time: whoever writes candidates must
 /// not know it.
 pub(crate) fn options() -> Options {
-    Options::new(sandbox::Launcher::this_program(), rand::random())
+    let on_wait = Some(crate::output::waiting_for_turn as fn(_));
+    Options { on_wait, ..Options::new(sandbox::Launcher::this_program(), rand::random()) }
 }
 
 /// Workbenches opened so far, for a worker that meets orders of many tasks.
