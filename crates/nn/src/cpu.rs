@@ -1,6 +1,9 @@
 //! What the processor offers, asked once.
 
+use std::ffi::OsStr;
 use std::sync::OnceLock;
+
+use crate::error::Error;
 
 /// Vector instructions that the operations here are written for, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,6 +15,28 @@ pub enum Isa {
     /// AVX-512 (F, BW, DQ, VL), sixteen floats at a time.
     Avx512,
 }
+
+impl Isa {
+    /// All, weakest first.
+    const ALL: [Isa; 3] = [Isa::Portable, Isa::Avx2, Isa::Avx512];
+
+    /// `portable`, `avx2`, `avx512`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Portable => "portable",
+            Isa::Avx2 => "avx2",
+            Isa::Avx512 => "avx512",
+        }
+    }
+
+    fn named(name: &OsStr) -> Result<Isa, Error> {
+        let isa = Isa::ALL.into_iter().find(|isa| name == isa.name());
+        isa.ok_or_else(|| Error::Limit { name: name.to_string_lossy().into_owned() })
+    }
+}
+
+/// The environment variable that says what [`Cpu::limit`] gives.
+pub(crate) const LIMIT: &str = "TETRAD_CPU";
 
 /// Instructions used, as found or as chosen for a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +59,27 @@ impl Cpu {
     pub const PORTABLE: Cpu =
         Cpu { isa: Isa::Portable, bf16: false, vnni: false, amx: false, found: false };
 
-    /// The best that this processor has.
+    /// The best that this processor has, within [`Cpu::limit`].
     pub fn best() -> Cpu {
         static BEST: OnceLock<Cpu> = OnceLock::new();
-        *BEST.get_or_init(crate::simd::detect)
+        *BEST.get_or_init(|| {
+            let found = crate::simd::detect();
+            match Cpu::limit() {
+                Ok(Some(isa)) if isa <= found.isa => {
+                    Cpu { isa, found: found.found && isa == found.isa, ..Cpu::PORTABLE }
+                }
+                _ => found,
+            }
+        })
+    }
+
+    /// The strongest that may be used, without extensions, where the environment names one
+    /// (`TETRAD_CPU=avx2`): what a weaker processor would do, and how fast.
+    ///
+    /// # Errors
+    /// If nothing has that name. There is no limit then.
+    pub fn limit() -> Result<Option<Isa>, Error> {
+        std::env::var_os(LIMIT).map(|name| Isa::named(&name)).transpose()
     }
 
     /// Every combination that this processor can run, weakest first: for parity tests and benches.
@@ -63,13 +105,22 @@ impl Cpu {
 
     /// Its parts by name, for reports.
     pub fn names(self) -> Vec<&'static str> {
-        let isa = match self.isa {
-            Isa::Portable => "portable",
-            Isa::Avx2 => "avx2",
-            Isa::Avx512 => "avx512",
-        };
         let more = [(self.bf16, "avx512-bf16"), (self.vnni, "avx512-vnni"), (self.amx, "amx")];
         let more = more.into_iter().filter_map(|(has, name)| has.then_some(name));
-        std::iter::once(isa).chain(more).collect()
+        std::iter::once(self.isa.name()).chain(more).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_again() {
+        for isa in Isa::ALL {
+            assert_eq!(Isa::named(isa.name().as_ref()).expect("a name"), isa);
+        }
+        let error = Isa::named("sse9".as_ref()).expect_err("no name").to_string();
+        assert_eq!(error, "`TETRAD_CPU` names no instructions: `sse9`");
     }
 }

@@ -84,4 +84,10 @@ pub enum Error {
         /// What candle says.
         reason: String,
     },
+    /// No instructions have the name that the environment gives.
+    #[error("`{}` names no instructions: `{name}`", crate::cpu::LIMIT)]
+    Limit {
+        /// The name.
+        name: String,
+    },
 }

@@ -127,6 +127,13 @@ fn machine_findings() -> Vec<Finding> {
         ),
         hint: None,
     });
+    findings.push(Finding {
+        group: "machine",
+        name: "vectors".to_owned(),
+        state: State::Ok,
+        detail: format!("{} for models; TETRAD_CPU limits it", nn::Cpu::best().names().join(" ")),
+        hint: None,
+    });
     let gpu = std::path::Path::new("/dev/nvidiactl").exists();
     findings.push(Finding {
         group: "machine",

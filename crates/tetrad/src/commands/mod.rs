@@ -41,13 +41,17 @@ pub(crate) mod tour;
 use std::io::BufReader;
 
 use crate::args::{Arguments, Command};
-use crate::exit::Status;
+use crate::exit::{self, Status};
 use crate::host;
 use crate::output::Output;
 
 /// Calls the command that was asked for.
 pub(crate) fn dispatch(arguments: Arguments) -> anyhow::Result<Status> {
     let output = Output::new(arguments.format, arguments.quiet);
+    nn::Cpu::limit().map_err(|error| {
+        let names = "portable, avx2 or avx512; leave it out to use all that there is";
+        exit::usage(error.to_string(), names)
+    })?;
     let store =
         || Ok::<_, anyhow::Error>(::runs::Store::open(host::runs_folder(arguments.out.clone()))?);
     match arguments.command {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::binary::tetrad;
+use crate::binary::{command, tetrad};
 
 fn weights() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../genome/tests/data/evo2_tiny");
@@ -27,6 +27,27 @@ fn sequences_are_scored_into_a_table() {
     name	n_bases	n_scored	strands	log_likelihood	mean	bits_per_base
     a	15	14	forward	-165.8404	-11.845746	17.089799
     c	5	4	forward	-36.7565	-9.189133	13.257116
+    ");
+}
+
+#[test]
+fn weaker_instructions_give_the_same_bits_and_unknown_ones_a_hint() {
+    let (folder, _) = folder_with(&format!(">a\n{}\n", "ACGTTGCA".repeat(9)));
+    let score = |limit: &str| {
+        let mut score = command(folder.path(), &["genome", "score", "--model", &weights(), "x.fa"]);
+        let output = score.env("TETRAD_CPU", limit).output().expect("the binary starts");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let [plain, avx2, avx512] = ["portable", "avx2", "avx512"].map(score);
+    assert_eq!(plain.0, Some(0), "{plain:?}");
+    assert_eq!((&plain.1, &plain.1), (&avx2.1, &avx512.1));
+    let unknown = score("sse9");
+    assert_eq!(unknown.0, Some(2), "{unknown:?}");
+    insta::assert_snapshot!(unknown.2, @"
+    tetrad: `TETRAD_CPU` names no instructions: `sse9`
+
+    hint: portable, avx2 or avx512; leave it out to use all that there is
     ");
 }
 
