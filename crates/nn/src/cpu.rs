@@ -45,7 +45,7 @@ pub struct Cpu {
     pub isa: Isa,
     /// Products of bfloat16 pairs (`AVX512_BF16`).
     pub bf16: bool,
-    /// Products of bytes (`AVX512_VNNI`).
+    /// Products of bytes (`AVX512_VNNI`, or AVX-VNNI on AVX2).
     pub vnni: bool,
     /// Tiles of bfloat16 and bytes (AMX), where the kernel lets this process use them.
     pub amx: bool,
@@ -90,6 +90,9 @@ impl Cpu {
             if isa <= best.isa {
                 all.push(Cpu { isa, ..Cpu::PORTABLE });
             }
+            if isa < best.isa && crate::simd::vnni(isa) {
+                all.push(Cpu { isa, vnni: true, ..Cpu::PORTABLE });
+            }
         }
         if best.found {
             all.push(Cpu { isa: best.isa, found: true, ..Cpu::PORTABLE });
@@ -105,7 +108,8 @@ impl Cpu {
 
     /// Its parts by name, for reports.
     pub fn names(self) -> Vec<&'static str> {
-        let more = [(self.bf16, "avx512-bf16"), (self.vnni, "avx512-vnni"), (self.amx, "amx")];
+        let vnni = if self.isa == Isa::Avx2 { "avx-vnni" } else { "avx512-vnni" };
+        let more = [(self.bf16, "avx512-bf16"), (self.vnni, vnni), (self.amx, "amx")];
         let more = more.into_iter().filter_map(|(has, name)| has.then_some(name));
         std::iter::once(self.isa.name()).chain(more).collect()
     }

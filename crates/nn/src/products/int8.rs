@@ -255,18 +255,59 @@ impl Product<'_> {
             }
             return;
         }
-        for at in (0..n_tokens).step_by(2) {
-            if n_tokens - at >= 2 {
-                self.tile::<V, 2>(at, Share::ALL);
-            } else {
-                self.tile::<V, 1>(at, Share::ALL);
+        let mut at = 0;
+        while at < n_tokens {
+            at += match n_tokens - at {
+                1 => self.tile::<V, 1>(at, Share::ALL),
+                2 => self.tile::<V, 2>(at, Share::ALL),
+                3 => self.halves::<V, 3>(at),
+                4 => self.halves::<V, 4>(at),
+                5 => self.halves::<V, 5>(at),
+                _ => self.halves::<V, 6>(at),
+            };
+        }
+    }
+
+    /// `N` tokens by 16 outputs and then the other 16, where there are too few registers for the sums of
+    /// both. Gives `N`.
+    #[inline(always)]
+    fn halves<V: Lanes, const N: usize>(&mut self, at: usize) -> usize {
+        let n_tokens = self.out.len();
+        for half in 0..2 {
+            let mut sums = [V::no_ints(); N];
+            for (x, weights) in self.x.chunks_exact(n_tokens).zip(self.panel.chunks_exact(QUADS)) {
+                let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
+                for (input, weights) in weights.iter().enumerate() {
+                    let weights: &Quads = weights.halves()[half];
+                    for row in 0..N {
+                        sums[row] = V::dot_quads(sums[row], x[row].0[input], weights);
+                    }
+                }
+            }
+            let offset = &self.columns.offset.as_chunks::<16>().0[half];
+            let mut floats = [V::splat(0.0); N];
+            for row in 0..N {
+                floats[row] = V::from_ints(V::less(sums[row], offset));
+            }
+            let bias = V::load(self.bias.halves()[half]);
+            let step = V::load(self.columns.scale.halves()[half]);
+            for (row, sum) in floats.into_iter().enumerate() {
+                let start = match self.rows {
+                    Rows::None => bias,
+                    Rows::Own => V::load(self.out[at + row].halves()[half]).add(bias),
+                    Rows::Other(rows) => V::load(rows[at + row].halves()[half]).add(bias),
+                };
+                let step = V::splat(self.scales[at + row]).mul(step);
+                let [low, high] = self.out[at + row].halves_mut();
+                sum.fma(step, start).store(if half == 0 { low } else { high });
             }
         }
+        N
     }
 
     /// `n` tokens, at most [`MOST_TOKENS`], by 32 outputs.
     #[inline(always)]
-    fn wide<V: Lanes>(&mut self, at: usize, n: usize, of: Share) {
+    fn wide<V: Lanes>(&mut self, at: usize, n: usize, of: Share) -> usize {
         match n {
             1 => self.tile::<V, 1>(at, of),
             2 => self.tile::<V, 2>(at, of),
@@ -283,9 +324,9 @@ impl Product<'_> {
         }
     }
 
-    /// `N` tokens by 32 outputs.
+    /// `N` tokens by 32 outputs. Gives `N`.
     #[inline(always)]
-    fn tile<V: Lanes, const N: usize>(&mut self, at: usize, of: Share) {
+    fn tile<V: Lanes, const N: usize>(&mut self, at: usize, of: Share) -> usize {
         let n_tokens = self.out.len();
         let asks = of.n_tiles == 1;
         let mut sums = [[V::no_ints(); 2]; N];
@@ -332,5 +373,6 @@ impl Product<'_> {
                 sums[half].fma(step, start[half]).store(out);
             }
         }
+        N
     }
 }

@@ -32,8 +32,24 @@ pub(crate) fn detect() -> Cpu {
         _ => Isa::Portable,
     };
     let bf16 = avx512 && has!("avx512bf16");
-    let vnni = avx512 && has!("avx512vnni");
+    let vnni = vnni(isa);
     Cpu { isa, bf16, vnni, amx: bf16 && vnni && amx::permitted(), found: avx512 }
+}
+
+/// Whether products of bytes are an instruction on vectors of a kind.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn vnni(isa: Isa) -> bool {
+    match isa {
+        Isa::Portable => false,
+        Isa::Avx2 => std::arch::is_x86_feature_detected!("avxvnni"),
+        Isa::Avx512 => std::arch::is_x86_feature_detected!("avx512vnni"),
+    }
+}
+
+/// Whether products of bytes are an instruction on vectors of a kind.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn vnni(_: Isa) -> bool {
+    false
 }
 
 /// Finds what this processor and kernel offer.
@@ -50,10 +66,12 @@ pub(crate) fn detect() -> Cpu {
 #[inline]
 pub(crate) fn run<K: Kernel>(cpu: Cpu, kernel: K) -> K::Output {
     let best = Cpu::best();
-    assert!(cpu.isa <= best.isa && cpu.bf16 <= best.bf16 && cpu.vnni <= best.vnni);
+    assert!(cpu.isa <= best.isa && cpu.bf16 <= best.bf16 && (!cpu.vnni || vnni(cpu.isa)));
     match cpu.isa {
         Isa::Portable => kernel.run::<portable::Portable>(),
-        // SAFETY: `best` has found the instructions, and it has at least these.
+        // SAFETY: `best` has found the instructions, or at least these.
+        Isa::Avx2 if cpu.vnni => unsafe { x86::run_avx2_vnni(kernel) },
+        // SAFETY: as above.
         Isa::Avx2 => unsafe { x86::run_avx2(kernel) },
         // SAFETY: as above.
         Isa::Avx512 if cpu.bf16 && cpu.vnni => unsafe { x86::run_avx512_bf16(kernel) },

@@ -9,9 +9,9 @@ use super::lanes::{Kernel, LANES, Lanes, plain_pairs};
 /// `_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC`.
 const NEAREST: i32 = 8;
 
-/// Two vectors of eight.
+/// Two vectors of eight. With `VNNI`, products of bytes are instructions.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2(__m256, __m256);
+pub(crate) struct Avx2<const VNNI: bool>(__m256, __m256);
 
 /// One vector of sixteen. With `BF16` and `VNNI`, products of bfloat16 and bytes are instructions.
 #[derive(Clone, Copy)]
@@ -23,7 +23,16 @@ pub(crate) struct Avx512<const BF16: bool, const VNNI: bool>(__m512);
 /// The processor has AVX2 and FMA.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<Avx2>()
+    kernel.run::<Avx2<false>>()
+}
+
+/// Runs a kernel compiled for AVX2 with AVX-VNNI.
+///
+/// # Safety
+/// The processor has it, AVX2 and FMA.
+#[target_feature(enable = "avx2,fma,f16c,avxvnni")]
+pub(super) unsafe fn run_avx2_vnni<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx2<true>>()
 }
 
 /// Runs a kernel compiled for AVX-512.
@@ -57,19 +66,19 @@ pub(super) unsafe fn run_avx512_bf16<K: Kernel>(kernel: K) -> K::Output {
 macro_rules! each {
     ($f:ident, $a:expr) => {
         // SAFETY: a value of this type exists only inside `run_avx2`.
-        unsafe { Avx2($f($a.0), $f($a.1)) }
+        unsafe { Self($f($a.0), $f($a.1)) }
     };
     ($f:ident, $a:expr, $b:expr) => {
         // SAFETY: as above.
-        unsafe { Avx2($f($a.0, $b.0), $f($a.1, $b.1)) }
+        unsafe { Self($f($a.0, $b.0), $f($a.1, $b.1)) }
     };
     ($f:ident, $a:expr, $b:expr, $c:expr) => {
         // SAFETY: as above.
-        unsafe { Avx2($f($a.0, $b.0, $c.0), $f($a.1, $b.1, $c.1)) }
+        unsafe { Self($f($a.0, $b.0, $c.0), $f($a.1, $b.1, $c.1)) }
     };
 }
 
-impl Lanes for Avx2 {
+impl<const VNNI: bool> Lanes for Avx2<VNNI> {
     type Ints = (__m256i, __m256i);
 
     const ROWS: usize = 3;
@@ -222,11 +231,15 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn dot_quads(sums: Self::Ints, unsigned: u32, quads: &Quads) -> Self::Ints {
         #[inline(always)]
-        fn half(sum: __m256i, unsigned: __m256i, quads: *const u32) -> __m256i {
-            // SAFETY: `Lanes` is used inside `run_avx2` only; `quads` points to eight.
+        fn half<const VNNI: bool>(sum: __m256i, unsigned: __m256i, quads: *const u32) -> __m256i {
+            // SAFETY: `Lanes` is used inside `run_avx2` only, and with `VNNI` inside `run_avx2_vnni`;
+            // `quads` points to eight.
             unsafe {
-                // Bytes of even and odd index as 16-bit numbers; sums of two products fit 32 bits.
                 let signed = _mm256_loadu_si256(quads.cast());
+                if VNNI {
+                    return _mm256_dpbusd_avx_epi32(sum, unsigned, signed);
+                }
+                // Bytes of even and odd index as 16-bit numbers; sums of two products fit 32 bits.
                 let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(signed));
                 let odd = _mm256_srai_epi16::<8>(signed);
                 let even_a = _mm256_and_si256(unsigned, _mm256_set1_epi16(0xff));
@@ -239,7 +252,7 @@ impl Lanes for Avx2 {
         unsafe {
             let unsigned = _mm256_set1_epi32(unsigned.cast_signed());
             let from = quads.as_ptr();
-            (half(sums.0, unsigned, from), half(sums.1, unsigned, from.add(8)))
+            (half::<VNNI>(sums.0, unsigned, from), half::<VNNI>(sums.1, unsigned, from.add(8)))
         }
     }
 
