@@ -342,6 +342,21 @@ fn sums<V: Lanes, L: Line, const N: usize>(
     }
 }
 
+/// Adds the products of one input.
+#[inline(always)]
+fn add<V: Lanes, const N: usize>(
+    x: &[Row; N],
+    input: usize,
+    [low, high]: [V; 2],
+    sums: &mut [[V; 2]; N],
+) {
+    for row in 0..N {
+        let value = V::splat(x[row].0[input]);
+        sums[row][0] = value.fma(low, sums[row][0]);
+        sums[row][1] = value.fma(high, sums[row][1]);
+    }
+}
+
 /// Adds to sums in registers.
 #[inline(always)]
 fn gather<V: Lanes, L: Line, const N: usize>(
@@ -363,13 +378,10 @@ fn gather<V: Lanes, L: Line, const N: usize>(
                 V::prefetch(line, AHEAD_BYTES);
                 V::prefetch(line, AHEAD_BYTES + 64);
             }
-            for input in 0..L::INPUTS {
-                let [low, high] = line.weights::<V>(input);
-                for row in 0..N {
-                    let value = V::splat(x[row].0[first * L::INPUTS + input]);
-                    sums[row][0] = value.fma(low, sums[row][0]);
-                    sums[row][1] = value.fma(high, sums[row][1]);
-                }
+            // Without a loop, around which the sums would not stay in registers.
+            add(x, first * L::INPUTS, line.weights::<V>(0), sums);
+            if L::INPUTS == 2 {
+                add(x, first * L::INPUTS + 1, line.weights::<V>(1), sums);
             }
         }
     }
