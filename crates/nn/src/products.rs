@@ -26,6 +26,10 @@ use pages::Pages;
 #[cfg(target_arch = "x86_64")]
 const FEW_TOKENS: usize = 4;
 
+/// Matrices of so many weights are kept in 16 bits where that loses nothing. Smaller ones are in a cache
+/// anyway, and would be made floats for too few tokens.
+const FROM_WEIGHTS: usize = 1 << 17;
+
 /// A matrix `[N, K]`, packed.
 #[derive(Debug, Clone)]
 pub(crate) struct Weights {
@@ -171,22 +175,21 @@ impl Weights {
             });
             all.into_inner().then_some(panels)
         };
-        let exact = || bf16::exact(&rows_of(0)).then(|| pairs(&bf16::exact)).flatten();
+        // The first rows tell of most matrices that floats are needed.
+        let exact = || match n_outputs * n_inputs >= FROM_WEIGHTS && bf16::exact(&rows_of(0)) {
+            true => pairs(&bf16::exact),
+            false => None,
+        };
+        let floats = || {
+            let size = size(BLOCK, 1);
+            Pages::filled(n_panels * size, |all| {
+                threads::map(all.chunks_mut(size).enumerate().collect(), |(panel, into)| {
+                    f32::pack(&rows_of(panel), n_inputs, into);
+                });
+            })
+        };
         let panels = match precision {
-            Precision::F32 => exact().map_or_else(
-                || {
-                    let size = size(BLOCK, 1);
-                    Panels::F32(Pages::filled(n_panels * size, |all| {
-                        threads::map(
-                            all.chunks_mut(size).enumerate().collect(),
-                            |(panel, into)| {
-                                f32::pack(&rows_of(panel), n_inputs, into);
-                            },
-                        );
-                    }))
-                },
-                Panels::Exact,
-            ),
+            Precision::F32 => exact().map_or_else(|| Panels::F32(floats()), Panels::Exact),
             Precision::Bf16 => Panels::Bf16(pairs(&|_| true).expect("all rows are taken")),
             Precision::Int8 => {
                 let size = size(2 * BLOCK, 4);
