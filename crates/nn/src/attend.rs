@@ -2,8 +2,10 @@
 //! encoders, and from decoders to what was encoded.
 //!
 //! Heads are whole blocks of channels, so queries, values and what comes out are read and written where
-//! they lie; only keys are transposed. What is attended to can be kept ([`Attended`]): keys and values
-//! of a picture serve many steps of a decoder.
+//! they lie; only keys are transposed, head by head, just before they are used. What is attended to can be
+//! kept ([`Attended`]): keys and values of a picture serve many steps of a decoder.
+
+use std::ops::Range;
 
 use crate::blocked::{BLOCK, Blocked, Row};
 use crate::cpu::Cpu;
@@ -31,6 +33,11 @@ impl Heads {
         self.size / BLOCK
     }
 
+    /// Rows of one head's transposed keys.
+    fn n_rows(self, n_keys: usize) -> usize {
+        n_keys.div_ceil(BLOCK) * self.size
+    }
+
     fn scale(self) -> f32 {
         1.0 / (self.size as f32).sqrt()
     }
@@ -45,9 +52,9 @@ pub struct Channels<'a> {
     pub first: usize,
 }
 
-impl Channels<'_> {
+impl<'a> Channels<'a> {
     /// A block of channels, over the tokens of one of `n` samples.
-    fn block(&self, block: usize, sample: usize, n: usize) -> &[Row] {
+    fn block(self, block: usize, sample: usize, n: usize) -> &'a [Row] {
         let each = self.all.n_tokens() / n;
         &self.all.block(self.first / BLOCK + block)[sample * each..][..each]
     }
@@ -58,9 +65,10 @@ impl Channels<'_> {
 pub struct Attended {
     n_samples: usize,
     n_keys: usize,
-    /// By sample and head: blocks of 32 keys of `[D]` rows, then `[D / 32]` slices of whole blocks of
-    /// values.
-    rows: Vec<Row>,
+    /// By sample and head, transposed.
+    keys: Vec<Row>,
+    /// `[n T, C]`.
+    values: Blocked,
 }
 
 impl Attended {
@@ -74,56 +82,63 @@ impl Attended {
         values: Channels<'_>,
     ) {
         (self.n_samples, self.n_keys) = (n_samples, keys.all.n_tokens() / n_samples);
-        let size = self.size(heads);
-        self.rows.resize(size * heads.n * n_samples, Row::ZERO);
-        let (n_blocks, padded, n_keys) = (heads.n_blocks(), self.padded(), self.n_keys);
-        for (unit, rows) in self.rows.chunks_exact_mut(size).enumerate() {
-            let (sample, head) = (unit / heads.n, unit % heads.n);
-            let (to_keys, to_values) = rows.split_at_mut(padded / BLOCK * heads.size);
-            for block in 0..n_blocks {
-                let from = keys.block(head * n_blocks + block, sample, n_samples);
-                simd::run(cpu, Transpose { from, block, size: heads.size, to: to_keys });
-                let from = values.block(head * n_blocks + block, sample, n_samples);
-                let (kept, beyond) = to_values[block * padded..][..padded].split_at_mut(n_keys);
-                kept.copy_from_slice(from);
-                beyond.fill(Row::ZERO);
-            }
+        let size = heads.n_rows(self.n_keys);
+        self.keys.resize(size * heads.n * n_samples, Row::ZERO);
+        for (unit, to) in self.keys.chunks_exact_mut(size).enumerate() {
+            let of = Unit { heads, n_samples, unit };
+            simd::run(cpu, Turn { of, keys, to });
         }
-    }
-
-    fn padded(&self) -> usize {
-        self.n_keys.next_multiple_of(BLOCK)
-    }
-
-    /// Rows of one head.
-    fn size(&self, heads: Heads) -> usize {
-        2 * self.padded() * heads.n_blocks()
-    }
-
-    /// Keys of one head of one sample, transposed, and its values.
-    fn of(&self, heads: Heads, unit: usize) -> (&[Row], &[Row]) {
-        let size = self.size(heads);
-        self.rows[unit * size..][..size].split_at(self.padded() / BLOCK * heads.size)
+        let n_tokens = values.all.n_tokens();
+        self.values.reshape(n_tokens, heads.n_channels());
+        let from = &values.all.rows()[values.first / BLOCK * n_tokens..];
+        let to = self.values.rows_mut();
+        to.copy_from_slice(&from[..to.len()]);
     }
 }
 
-/// Writes a block of channels of tokens to panels: by 32 tokens, `[size]` rows of them; 0 for tokens that
-/// there are not.
-struct Transpose<'a> {
-    from: &'a [Row],
-    block: usize,
-    size: usize,
+/// A head of a sample.
+#[derive(Debug, Clone, Copy)]
+struct Unit {
+    heads: Heads,
+    n_samples: usize,
+    /// Its number, sample after sample.
+    unit: usize,
+}
+
+impl Unit {
+    /// Its `block`-th block of channels, over the tokens of its sample.
+    fn block<'a>(self, all: Channels<'a>, block: usize) -> &'a [Row] {
+        let (sample, head) = (self.unit / self.heads.n, self.unit % self.heads.n);
+        all.block(head * self.heads.n_blocks() + block, sample, self.n_samples)
+    }
+
+    /// Where that block lies in activations of all heads of `n_tokens` tokens.
+    fn range(self, n_tokens: usize, block: usize) -> Range<usize> {
+        let (sample, head) = (self.unit / self.heads.n, self.unit % self.heads.n);
+        let each = n_tokens / self.n_samples;
+        let first = (head * self.heads.n_blocks() + block) * n_tokens + sample * each;
+        first..first + each
+    }
+}
+
+/// Transposes the keys of one head: by 32 tokens, `[D]` rows of them; 0 for tokens that there are not.
+struct Turn<'a> {
+    of: Unit,
+    keys: Channels<'a>,
     to: &'a mut [Row],
 }
 
-impl Kernel for Transpose<'_> {
+impl Kernel for Turn<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        let Transpose { from, block, size, to } = self;
-        for (from, to) in from.chunks(BLOCK).zip(to.chunks_exact_mut(size)) {
-            transpose::<V>(from, &mut to[block * BLOCK..][..BLOCK]);
+        let Turn { of, keys, to } = self;
+        for block in 0..of.heads.n_blocks() {
+            let from = of.block(keys, block).chunks(BLOCK);
+            for (from, to) in from.zip(to.chunks_exact_mut(of.heads.size)) {
+                transpose::<V>(from, &mut to[block * BLOCK..][..BLOCK]);
+            }
         }
     }
 }
@@ -154,30 +169,71 @@ pub(crate) fn transpose<V: Lanes>(from: &[Row], to: &mut [Row]) {
     }
 }
 
-/// `softmax(q kᵀ / √D) v` of every sample and head into `out`; `weights` is left with the softmax,
-/// `[n, H][keys / 32][T]`.
+/// What queries look at.
+#[derive(Clone, Copy)]
+pub(crate) enum Seen<'a> {
+    /// Keys and values of so many samples, where they lie.
+    Live(usize, [Channels<'a>; 2]),
+    /// What is held.
+    Held(&'a Attended),
+}
+
+/// Room for one head, kept between them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Room {
+    keys: Vec<Row>,
+    weights: Vec<Row>,
+}
+
+/// `softmax(q kᵀ / √D) v` of every sample and head into `out`; the softmax is left in `kept`, if that is
+/// given, `[n, H][keys / 32][T]`.
 pub(crate) fn forward(
     cpu: Cpu,
     heads: Heads,
     queries: Channels<'_>,
-    attended: &Attended,
-    weights: &mut Vec<Row>,
+    seen: Seen<'_>,
+    room: &mut Room,
+    mut kept: Option<&mut Vec<Row>>,
     out: &mut Blocked,
 ) {
-    let n = attended.n_samples;
-    let each = queries.all.n_tokens() / n;
-    let size = attended.padded() / BLOCK * each;
-    weights.resize(n * heads.n * size, Row::ZERO);
-    for (unit, weights) in weights.chunks_exact_mut(size).enumerate() {
-        simd::run(cpu, Forward { heads, queries, attended, unit, weights, out: &mut *out });
+    let (n_samples, n_keys, values) = match seen {
+        Seen::Live(n, [keys, values]) => (n, keys.all.n_tokens() / n, values),
+        Seen::Held(Attended { n_samples, n_keys, values, .. }) => {
+            (*n_samples, *n_keys, Channels { all: values, first: 0 })
+        }
+    };
+    let (n_units, n_rows) = (n_samples * heads.n, heads.n_rows(n_keys));
+    let size = n_keys.div_ceil(BLOCK) * (queries.all.n_tokens() / n_samples);
+    match &mut kept {
+        Some(kept) => kept.resize(n_units * size, Row::ZERO),
+        None => room.weights.resize(size, Row::ZERO),
+    }
+    for unit in 0..n_units {
+        let of = Unit { heads, n_samples, unit };
+        let keys = match seen {
+            Seen::Live(_, [keys, _]) => {
+                room.keys.resize(n_rows, Row::ZERO);
+                simd::run(cpu, Turn { of, keys, to: &mut room.keys });
+                &room.keys
+            }
+            Seen::Held(held) => &held.keys[unit * n_rows..][..n_rows],
+        };
+        let weights = match &mut kept {
+            Some(kept) => &mut kept[unit * size..][..size],
+            None => &mut room.weights,
+        };
+        let out = &mut *out;
+        simd::run(cpu, Forward { of, queries, keys, values, n_keys, weights, out });
     }
 }
 
 struct Forward<'a> {
-    heads: Heads,
+    of: Unit,
     queries: Channels<'a>,
-    attended: &'a Attended,
-    unit: usize,
+    /// Transposed.
+    keys: &'a [Row],
+    values: Channels<'a>,
+    n_keys: usize,
     weights: &'a mut [Row],
     out: &'a mut Blocked,
 }
@@ -187,17 +243,16 @@ impl Kernel for Forward<'_> {
 
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        let Forward { heads, queries, attended, unit, weights, out } = self;
-        let (sample, head) = (unit / heads.n, unit % heads.n);
-        let (keys, values) = attended.of(heads, unit);
-        let (n_blocks, n_all) = (heads.n_blocks(), queries.all.n_tokens());
-        let each = n_all / attended.n_samples;
-        let first = (queries.first / BLOCK + head * n_blocks) * n_all;
-        let q = &queries.all.rows()[first..][..n_blocks * n_all];
-        for (keys, scores) in keys.chunks_exact(heads.size).zip(weights.chunks_exact_mut(each)) {
-            tiles_anew::<V>(q, keys, n_all, sample * each, scores);
+        let Forward { of, queries, keys, values, n_keys, weights, out } = self;
+        let n_all = queries.all.n_tokens();
+        let tokens = of.range(n_all, 0);
+        let (each, from) = (tokens.len(), tokens.start % n_all);
+        let q = &queries.all.rows()[queries.first / BLOCK * n_all + tokens.start - from..];
+        let q = &q[..of.heads.n_blocks() * n_all];
+        for (keys, scores) in keys.chunks_exact(of.heads.size).zip(weights.chunks_exact_mut(each)) {
+            tiles_anew::<V>(q, keys, n_all, from, scores);
         }
-        let (n_keys, scale) = (attended.n_keys, heads.scale());
+        let scale = of.heads.scale();
         match weights.len() / each {
             1 => softmax_of::<V, 1>(weights, n_keys, scale),
             2 => softmax_of::<V, 2>(weights, n_keys, scale),
@@ -205,10 +260,9 @@ impl Kernel for Forward<'_> {
             4 => softmax_of::<V, 4>(weights, n_keys, scale),
             _ => (0..each).for_each(|query| softmax::<V>(weights, each, query, n_keys, scale)),
         }
-        for (block, values) in values.chunks_exact(attended.padded()).enumerate() {
-            let from = (head * n_blocks + block) * n_all + sample * each;
-            let values = &values[..n_keys];
-            tiles_anew::<V>(weights, values, each, 0, &mut out.rows_mut()[from..][..each]);
+        for block in 0..of.heads.n_blocks() {
+            let out = &mut out.rows_mut()[of.range(n_all, block)];
+            tiles_anew::<V>(weights, of.block(values, block), each, 0, out);
         }
     }
 }
@@ -304,39 +358,27 @@ pub(crate) fn backward(
     d: &Blocked,
     into: Gradients<'_>,
 ) {
-    // Values take the place of keys: their transposes are what is needed.
-    let mut attended = Attended::default();
-    attended.hold(cpu, heads, n_samples, values, keys);
+    let n_keys = keys.all.n_tokens() / n_samples;
+    let mut turned = vec![Row::ZERO; heads.n_rows(n_keys)];
     let size = weights.len() / (n_samples * heads.n);
-    let mut rows = vec![Row::ZERO; size];
+    let mut scores = vec![Row::ZERO; size];
     let Gradients { queries: dq, keys: dk, values: dv } = into;
     for (unit, weights) in weights.chunks_exact(size).enumerate() {
-        rows.fill(Row::ZERO);
-        let attended = &attended;
-        let scores = &mut rows;
-        simd::run(
-            cpu,
-            Backward {
-                heads,
-                queries,
-                attended,
-                unit,
-                weights,
-                d,
-                scores,
-                dq: &mut *dq,
-                dk: &mut *dk,
-                dv: &mut *dv,
-            },
-        );
+        let of = Unit { heads, n_samples, unit };
+        simd::run(cpu, Turn { of, keys: values, to: &mut turned });
+        scores.fill(Row::ZERO);
+        let (values, scores) = (turned.as_slice(), scores.as_mut_slice());
+        let [dq, dk, dv] = [&mut *dq, &mut *dk, &mut *dv];
+        simd::run(cpu, Backward { of, queries, keys, values, weights, d, scores, dq, dk, dv });
     }
 }
 
 struct Backward<'a> {
-    heads: Heads,
+    of: Unit,
     queries: Channels<'a>,
-    attended: &'a Attended,
-    unit: usize,
+    keys: Channels<'a>,
+    /// Transposed.
+    values: &'a [Row],
     weights: &'a [Row],
     d: &'a Blocked,
     scores: &'a mut [Row],
@@ -350,41 +392,37 @@ impl Kernel for Backward<'_> {
 
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        let Backward { heads, queries, attended, unit, weights, d, scores, dq, dk, dv } = self;
-        let (sample, head) = (unit / heads.n, unit % heads.n);
-        let n = attended.n_samples;
-        let (n_blocks, n_all, n_keys) = (heads.n_blocks(), d.n_tokens(), attended.n_keys);
-        let each = n_all / n;
-        let (values, keys) = attended.of(heads, unit);
-        let dout = &d.rows()[head * n_blocks * n_all..][..n_blocks * n_all];
-        for (values, scores) in values.chunks_exact(heads.size).zip(scores.chunks_exact_mut(each)) {
-            tiles::<V>(dout, values, n_all, sample * each, scores);
+        let Backward { of, queries, keys, values, weights, d, scores, dq, dk, dv } = self;
+        let (n_blocks, n_all) = (of.heads.n_blocks(), d.n_tokens());
+        let tokens = of.range(n_all, 0);
+        let (each, from) = (tokens.len(), tokens.start % n_all);
+        let dout = &d.rows()[tokens.start - from..][..n_blocks * n_all];
+        for (values, scores) in
+            values.chunks_exact(of.heads.size).zip(scores.chunks_exact_mut(each))
+        {
+            tiles::<V>(dout, values, n_all, from, scores);
         }
         for query in 0..each {
-            softmax_back::<V>(weights, scores, each, query, heads.scale());
+            softmax_back::<V>(weights, scores, each, query, of.heads.scale());
         }
         let add = |into: &mut Blocked, block: usize, key: usize, sums: &[Row; BLOCK]| {
-            let n_keys_all = into.n_tokens();
-            let into = &mut into.rows_mut()[block * n_keys_all + sample * n_keys..][..n_keys];
-            for (into, sum) in into[key..].iter_mut().zip(sums) {
+            let range = of.range(into.n_tokens(), block);
+            for (into, sum) in into.rows_mut()[range].iter_mut().skip(key).zip(sums) {
                 into.0.iter_mut().zip(&sum.0).for_each(|(into, sum)| *into += sum);
             }
         };
         for block in 0..n_blocks {
-            let at = head * n_blocks + block;
-            let from = at * n_all + sample * each;
-            let keys = &keys[block * attended.padded()..][..attended.padded()];
-            tiles::<V>(scores, keys, each, 0, &mut dq.rows_mut()[from..][..each]);
-            let q = queries.block(at, sample, n);
-            let dout = &d.block(at)[sample * each..][..each];
+            let (q, range) = (of.block(queries, block), of.range(n_all, block));
+            let dout = &d.rows()[range.clone()];
+            tiles::<V>(scores, of.block(keys, block), each, 0, &mut dq.rows_mut()[range]);
             let slices = weights.chunks_exact(each).zip(scores.chunks_exact(each));
             for (idx, (weights, scores)) in slices.enumerate() {
                 let mut sums = [Row::ZERO; BLOCK];
                 outer::<V>(weights, dout, &mut sums);
-                add(dv, at, idx * BLOCK, &sums);
+                add(dv, block, idx * BLOCK, &sums);
                 sums.fill(Row::ZERO);
                 outer::<V>(scores, q, &mut sums);
-                add(dk, at, idx * BLOCK, &sums);
+                add(dk, block, idx * BLOCK, &sums);
             }
         }
     }

@@ -54,7 +54,7 @@ impl Panel {
 }
 
 /// Activations `[T, C]`, stored by blocks of channels. Channels that fill up the last block are 0.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Blocked {
     n_tokens: usize,
     n_channels: usize,

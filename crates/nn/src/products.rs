@@ -58,7 +58,7 @@ pub struct Scratch {
     narrow: Vec<Narrow>,
     rounded: Vec<Row>,
     pub(crate) factors: Vec<f32>,
-    pub(crate) attended: crate::attend::Attended,
+    pub(crate) head: crate::attend::Room,
 }
 
 /// What a product is added to.

@@ -18,7 +18,7 @@ const QUADS: usize = INPUTS / 4;
 const GREATEST: f32 = 127.0;
 
 /// Tokens that are taken at once, where there are registers for them.
-const MOST_TOKENS: usize = 12;
+const MOST_TOKENS: usize = 14;
 
 /// What unsigned inputs are shifted by: their highest bit is flipped.
 const SHIFT: i32 = 128;
@@ -63,11 +63,14 @@ pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Panel]) -> Columns
 pub(super) fn round_input(cpu: Cpu, x: &Blocked, all: &mut Vec<Narrow>, scales: &mut Vec<f32>) {
     let n_tokens = x.n_tokens();
     scales.resize(n_tokens, 0.0);
+    let n_blocks = x.n_blocks().div_ceil(2);
+    all.resize(n_blocks * n_tokens, Narrow([0; QUADS]));
+    if threads::count() == 1 {
+        return simd::run(cpu, Joined { x, scales, all });
+    }
     threads::by_units(scales, n_tokens, x.n_blocks(), |first, scales| {
         simd::run(cpu, Steps { x, first, scales });
     });
-    let n_blocks = x.n_blocks().div_ceil(2);
-    all.resize(n_blocks * n_tokens, Narrow([0; QUADS]));
     threads::by_units(all, n_blocks, n_tokens, |first, all| {
         for (idx, out) in all.chunks_exact_mut(n_tokens).enumerate() {
             simd::run(cpu, Round { x, block: 2 * (first + idx), scales, out });
@@ -121,7 +124,7 @@ fn steps<V: Lanes, const N: usize>(x: &Blocked, first: usize, scales: &mut [f32;
     }
 }
 
-/// Plain code; here it is compiled for whole vectors.
+/// Bytes of a block of some tokens.
 struct Round<'a> {
     x: &'a Blocked,
     block: usize,
@@ -134,23 +137,52 @@ impl Kernel for Round<'_> {
 
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        let low = self.x.block(self.block);
-        let high = (self.block + 1 < self.x.n_blocks()).then(|| self.x.block(self.block + 1));
-        for (token, out) in self.out.iter_mut().enumerate() {
-            let step = self.scales[token];
-            let factor = if step == 0.0 { 0.0 } else { 1.0 / step };
-            let high = high.map_or(&Row::ZERO, |high| &high[token]);
-            let mut bytes = [0_u8; INPUTS];
-            for (half, row) in [&low[token], high].into_iter().enumerate() {
-                let bytes = &mut bytes[half * BLOCK..(half + 1) * BLOCK];
-                for (byte, value) in bytes.iter_mut().zip(row.0) {
-                    // The sum's last bits are the nearest integer, ties to even.
-                    *byte = (value * factor + INTEGERS).to_bits() as u8 ^ 0x80;
-                }
+        round(self.x, self.block, 0, self.scales, self.out);
+    }
+}
+
+/// Both passes in one, some tokens after others: what is rounded was read just before. Blocks of channels
+/// lie far apart, so this is for a thread that has all of them.
+struct Joined<'a> {
+    x: &'a Blocked,
+    scales: &'a mut [f32],
+    all: &'a mut [Narrow],
+}
+
+impl Kernel for Joined<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let Joined { x, scales, all } = self;
+        for (idx, scales) in scales.chunks_mut(AT_ONCE).enumerate() {
+            let first = idx * AT_ONCE;
+            Steps { x, first, scales: &mut *scales }.run::<V>();
+            for (block, out) in all.chunks_exact_mut(x.n_tokens()).enumerate() {
+                round(x, 2 * block, first, scales, &mut out[first..]);
             }
-            for (into, four) in out.0.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                *into = u32::from_le_bytes(*four);
+        }
+    }
+}
+
+/// Plain code; inside kernels it is compiled for whole vectors.
+#[inline(always)]
+fn round(x: &Blocked, block: usize, first: usize, scales: &[f32], out: &mut [Narrow]) {
+    let low = &x.block(block)[first..];
+    let high = (block + 1 < x.n_blocks()).then(|| &x.block(block + 1)[first..]);
+    for ((token, out), step) in out.iter_mut().enumerate().zip(scales) {
+        let factor = if *step == 0.0 { 0.0 } else { 1.0 / step };
+        let high = high.map_or(&Row::ZERO, |high| &high[token]);
+        let mut bytes = [0_u8; INPUTS];
+        for (half, row) in [&low[token], high].into_iter().enumerate() {
+            let bytes = &mut bytes[half * BLOCK..(half + 1) * BLOCK];
+            for (byte, value) in bytes.iter_mut().zip(row.0) {
+                // The sum's last bits are the nearest integer, ties to even.
+                *byte = (value * factor + INTEGERS).to_bits() as u8 ^ 0x80;
             }
+        }
+        for (into, four) in out.0.iter_mut().zip(bytes.as_chunks::<4>().0) {
+            *into = u32::from_le_bytes(*four);
         }
     }
 }
@@ -320,6 +352,8 @@ impl Product<'_> {
             9 => self.tile::<V, 9>(at, of),
             10 => self.tile::<V, 10>(at, of),
             11 => self.tile::<V, 11>(at, of),
+            12 => self.tile::<V, 12>(at, of),
+            13 => self.tile::<V, 13>(at, of),
             _ => self.tile::<V, MOST_TOKENS>(at, of),
         }
     }

@@ -5,7 +5,7 @@
 //! and with [`Room`] from the last time it allocates nothing: so one description of a network serves
 //! training and a loop at run time.
 
-use crate::attend::{self, Attended, Channels, Heads};
+use crate::attend::{self, Attended, Channels, Heads, Seen};
 use crate::attention::Attention;
 use crate::blocked::{Blocked, Row};
 use crate::cpu::Cpu;
@@ -49,7 +49,6 @@ enum Op<'a> {
 #[derive(Debug, Default)]
 pub struct Room {
     values: Vec<Blocked>,
-    weights: Vec<Row>,
     scratch: Scratch,
 }
 
@@ -62,7 +61,6 @@ pub struct Tape<'a> {
     values: Vec<Blocked>,
     n_values: usize,
     ops: Vec<Op<'a>>,
-    weights: Vec<Row>,
     scratch: Scratch,
 }
 
@@ -83,8 +81,8 @@ impl<'a> Tape<'a> {
     }
 
     fn with(cpu: Cpu, learns: bool, room: Room) -> Tape<'a> {
-        let Room { values, weights, scratch } = room;
-        Tape { cpu, learns, values, n_values: 0, ops: Vec::new(), weights, scratch }
+        let Room { values, scratch } = room;
+        Tape { cpu, learns, values, n_values: 0, ops: Vec::new(), scratch }
     }
 
     /// What it works with.
@@ -94,7 +92,7 @@ impl<'a> Tape<'a> {
 
     /// Its memory.
     pub fn into_room(self) -> Room {
-        Room { values: self.values, weights: self.weights, scratch: self.scratch }
+        Room { values: self.values, scratch: self.scratch }
     }
 
     /// What an activation holds.
@@ -203,18 +201,13 @@ impl<'a> Tape<'a> {
     /// the channel at which it begins there.
     pub fn attend(&mut self, heads: Heads, n: usize, of: [(Var, usize); 3]) -> Var {
         let mut out = self.next(self.value(of[0].0).n_tokens(), heads.n_channels());
-        let mut attended = std::mem::take(&mut self.scratch.attended);
-        let mut weights = std::mem::take(&mut self.weights);
         let [queries, keys, values] =
             of.map(|(var, first)| Channels { all: &self.values[var.0], first });
-        attended.hold(self.cpu, heads, n, keys, values);
-        attend::forward(self.cpu, heads, queries, &attended, &mut weights, &mut out);
-        self.scratch.attended = attended;
-        if self.learns {
-            return self.push(out, || Op::Attend { heads, n, of, weights });
-        }
-        self.weights = weights;
-        self.push(out, || Op::Given)
+        let seen = Seen::Live(n, [keys, values]);
+        let mut weights = Vec::new();
+        let kept = self.learns.then_some(&mut weights);
+        attend::forward(self.cpu, heads, queries, seen, &mut self.scratch.head, kept, &mut out);
+        self.push(out, || Op::Attend { heads, n, of, weights })
     }
 
     /// Attention of queries, which begin at a channel, to what is held. There is no way back from it.
@@ -229,10 +222,9 @@ impl<'a> Tape<'a> {
     ) -> Var {
         assert!(!self.learns, "what is held is not learned");
         let mut out = self.next(self.value(queries).n_tokens(), heads.n_channels());
-        let mut weights = std::mem::take(&mut self.weights);
         let queries = Channels { all: &self.values[queries.0], first };
-        attend::forward(self.cpu, heads, queries, held, &mut weights, &mut out);
-        self.weights = weights;
+        let seen = Seen::Held(held);
+        attend::forward(self.cpu, heads, queries, seen, &mut self.scratch.head, None, &mut out);
         self.push(out, || Op::Given)
     }
 
@@ -324,7 +316,7 @@ impl<'a> Tape<'a> {
             assert_eq!(shape, (value.n_tokens(), value.n_channels()), "shape of the gradient");
             put(self.cpu, &mut of, var, gradient);
         }
-        let Tape { cpu, values, mut ops, weights, mut scratch, .. } = self;
+        let Tape { cpu, values, mut ops, mut scratch, .. } = self;
         let value = |var: Var| &values[var.0];
         while let Some(op) = ops.pop() {
             let out = &values[ops.len()];
@@ -407,7 +399,7 @@ impl<'a> Tape<'a> {
                 }
             }
         }
-        Room { values, weights, scratch }
+        Room { values, scratch }
     }
 }
 
