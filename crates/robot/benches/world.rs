@@ -9,6 +9,8 @@ use std::time::Instant;
 
 use robot::collect::{EpisodeWriter, demonstrate};
 use robot::experts::Expert;
+use robot::interface::ARM_JOINTS;
+use robot::kinematics::{Inverse, Posture};
 use robot::tasks::{Setup, Task, Variation};
 use robot::world::{Arm, Driver, body, picture_buffers};
 
@@ -70,12 +72,13 @@ fn main() {
             black_box(&writer);
         });
     }
-    let arm = Arm::new(1.0);
-    let start = body::home_angles(1.0);
+    let (chain, inverse) = (Arm::new(1.0).chain(), Inverse::default());
+    let start = body::home_angles(1.0).map(f64::from);
+    let posture = Posture { rest: start, pull: [0.0; ARM_JOINTS] };
     // As far from the start as a tool at half a metre per second comes in two ticks.
-    let mut goal = body::home(1.0);
-    goal.translation.x += 0.005;
+    let mut goal = chain.forward(&start);
+    goal.position[0] += 0.005;
     rate("inverse kinematics, three steps", 20_000, || {
-        black_box(arm.solve(black_box(&goal), black_box(&start), 3));
+        black_box(inverse.solve(&chain, black_box(&start), &posture, black_box(&goal)));
     });
 }

@@ -8,6 +8,8 @@ mod pose;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "mujoco")]
+pub(crate) use inverse::damped_step;
 pub use inverse::{Inverse, Posture, Solution};
 pub use pose::Pose;
 #[cfg(test)]

@@ -8,10 +8,13 @@ use std::f32::consts::{FRAC_PI_2, PI};
 use rapier3d::glamx::{Pose3, Quat, Vec3};
 
 use super::{ACTION, Aloha, AlohaTask, N_JOINTS, N_STEPS, SUCCESS, single};
-use crate::world::arm::{least_squares, pose_error};
+use crate::kinematics::damped_step;
+use crate::world::arm::plain;
 
 /// From a gripper's frame to between its fingertips, in metres.
 const REACH: f32 = 0.13;
+/// Damping of inverse kinematics, in metres or radians a radian.
+const DAMPING: f64 = 0.01;
 /// Steps of inverse kinematics for an action.
 const ITERATIONS: usize = 8;
 /// Actions at the end, a second, in which the stricter criterion must hold.
@@ -221,19 +224,21 @@ impl Aloha {
             self.scratch.kinematics();
             self.scratch.com_pos();
             let tool = tool(&self.scratch, gripper);
-            let error = pose_error(&tool, goal);
+            let (from, to) = (plain(&tool), plain(goal));
+            let way: [f64; 3] = std::array::from_fn(|idx| to.position[idx] - from.position[idx]);
+            let turn = from.turn_to(&to);
+            let error = [way[0], way[1], way[2], turn[0], turn[1], turn[2]];
             let point = tool.translation.to_array().map(f64::from);
             let (linear, angular) = self.scratch.jac(true, true, &point, gripper);
             let n = linear.len() / 3;
             // A seventh joint that moves nothing.
-            let mut columns = [[0.0_f32; 6]; 7];
-            for (joint, column) in columns.iter_mut().take(6).enumerate() {
-                for row in 0..3 {
-                    column[row] = single(linear[row * n + first + joint]);
-                    column[row + 3] = single(angular[row * n + first + joint]);
-                }
+            let mut jacobian = [[0.0; 7]; 6];
+            for row in 0..3 {
+                let range = row * n + first..row * n + first + 6;
+                jacobian[row][..6].copy_from_slice(&linear[range.clone()]);
+                jacobian[row + 3][..6].copy_from_slice(&angular[range]);
             }
-            let step = least_squares(&columns, &error, &[0.0; 7]);
+            let step = damped_step(&jacobian, error, &[0.0; 7], DAMPING).map(single);
             let ranges = &self.scratch.model().jnt_range()[first..];
             let mut largest = 0.0_f32;
             for ((angle, step), range) in angles.iter_mut().zip(step).zip(ranges) {

@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chain, Joints, Pose, norm, scale, sub};
+use super::{Chain, Jacobian, Joints, Pose, norm, scale, sub};
 use crate::interface::ARM_JOINTS;
 
 /// Where joints are drawn to as far as the wrist does not care.
@@ -99,30 +99,39 @@ impl Inverse {
     fn step(
         &self,
         chain: &Chain,
-        jacobian: &super::Jacobian,
+        jacobian: &Jacobian,
         joints: &Joints,
         to: &Posture,
-        mut error: [f64; 6],
+        error: [f64; 6],
     ) -> Joints {
-        let pull: Joints = std::array::from_fn(|idx| to.pull[idx] * (to.rest[idx] - joints[idx]));
-        let mut matrix = [[0.0; 6]; 6];
-        for row in 0..6 {
-            for idx in 0..ARM_JOINTS {
-                error[row] -= jacobian[row][idx] * pull[idx];
-            }
-            for column in 0..=row {
-                let product = (0..ARM_JOINTS).map(|idx| jacobian[row][idx] * jacobian[column][idx]);
-                matrix[row][column] = product.sum();
-            }
-            matrix[row][row] += self.damping * self.damping;
-        }
-        let solved = solve_symmetric(matrix, error);
-        let moved = std::array::from_fn(|idx| {
-            let along: f64 = (0..6).map(|row| jacobian[row][idx] * solved[row]).sum();
-            joints[idx] + pull[idx] + along
-        });
-        chain.clamp(&moved)
+        let pull = std::array::from_fn(|idx| to.pull[idx] * (to.rest[idx] - joints[idx]));
+        let step = damped_step(jacobian, error, &pull, self.damping);
+        chain.clamp(&std::array::from_fn(|idx| joints[idx] + step[idx]))
     }
+}
+
+/// The step that takes back `error`, near `pull` where the wrist does not care.
+pub(crate) fn damped_step(
+    jacobian: &Jacobian,
+    mut error: [f64; 6],
+    pull: &Joints,
+    damping: f64,
+) -> Joints {
+    let mut matrix = [[0.0; 6]; 6];
+    for row in 0..6 {
+        for idx in 0..ARM_JOINTS {
+            error[row] -= jacobian[row][idx] * pull[idx];
+        }
+        for column in 0..=row {
+            let product = (0..ARM_JOINTS).map(|idx| jacobian[row][idx] * jacobian[column][idx]);
+            matrix[row][column] = product.sum();
+        }
+        matrix[row][row] += damping * damping;
+    }
+    let solved = solve_symmetric(matrix, error);
+    std::array::from_fn(|idx| {
+        pull[idx] + (0..6).map(|row| jacobian[row][idx] * solved[row]).sum::<f64>()
+    })
 }
 
 /// x of A x = b for a symmetric positive definite A, of which the lower half is given: by Cholesky.

@@ -1,4 +1,4 @@
-//! An arm as a chain of seven joints: its numbers, where its tool is, and which joints bring it there.
+//! An arm as a chain of seven joints: its numbers.
 //!
 //! The chain is shoulder yaw, pitch, roll, elbow pitch, forearm roll, wrist pitch, roll. With all joints
 //! at zero the arm is stretched along x. The tool frame is between the fingertips: z leaves the hand,
@@ -8,6 +8,7 @@
 use rapier3d::glamx::{Mat3, Pose3, Quat, Vec3};
 
 use crate::interface::ARM_JOINTS;
+use crate::kinematics::{Chain, Joint, Pose};
 
 /// One joint: numbers of the mechanism and limits of its drive.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,6 +47,10 @@ pub const GAP: f32 = 0.09;
 /// Largest speed of an opening, in gaps per second.
 pub const OPENING_VELOCITY: f32 = 3.0;
 
+/// Shares of a step that joints are drawn to rest with: both rolls to zero, so that elbow and wrist stay in
+/// the plane of the reach.
+pub(super) const PULL: [f64; ARM_JOINTS] = [0.0, 0.0, 0.3, 0.0, 0.3, 0.0, 0.0];
+
 impl Arm {
     /// The arm on the left (`side` = 1) or right (`side` = -1) of a body.
     #[must_use]
@@ -75,128 +80,26 @@ impl Arm {
         }
     }
 
-    /// Poses of all joints' frames, after turning, in the robot's frame.
+    /// The same as plain data, for its kinematics.
     #[must_use]
-    pub fn frames(&self, angles: &[f32; ARM_JOINTS]) -> [Pose3; ARM_JOINTS] {
-        let mut frames = [Pose3::IDENTITY; ARM_JOINTS];
-        let mut at = self.mount;
-        for ((joint, &angle), frame) in self.joints.iter().zip(angles).zip(&mut frames) {
-            let turn = Quat::from_axis_angle(joint.axis, angle);
-            at *= Pose3::from_parts(joint.origin, turn);
-            *frame = at;
-        }
-        frames
-    }
-
-    /// Where the tool is in the robot's frame.
-    #[must_use]
-    pub fn tool_at(&self, angles: &[f32; ARM_JOINTS]) -> Pose3 {
-        self.frames(angles)[ARM_JOINTS - 1] * self.tool
-    }
-
-    /// Joint angles that bring the tool nearer to `goal` (robot's frame), by damped least squares from
-    /// `start` in at most `n_steps` steps. Rolls are drawn to zero as far as the goal allows.
-    #[must_use]
-    pub fn solve(
-        &self,
-        goal: &Pose3,
-        start: &[f32; ARM_JOINTS],
-        n_steps: usize,
-    ) -> [f32; ARM_JOINTS] {
-        let mut angles = *start;
-        for _ in 0..n_steps {
-            let frames = self.frames(&angles);
-            let tool = frames[ARM_JOINTS - 1] * self.tool;
-            let error = pose_error(&tool, goal);
-            let mut jacobian = [[0.0_f32; 6]; ARM_JOINTS];
-            for ((frame, joint), column) in frames.iter().zip(&self.joints).zip(&mut jacobian) {
-                let axis = frame.rotation * joint.axis;
-                let linear = axis.cross(tool.translation - frame.translation);
-                *column = [linear.x, linear.y, linear.z, axis.x, axis.y, axis.z];
-            }
-            let step = least_squares(&jacobian, &error, &rest(&angles));
-            let mut largest = 0.0_f32;
-            for ((angle, change), joint) in angles.iter_mut().zip(step).zip(&self.joints) {
-                let change = change.clamp(-0.3, 0.3);
-                largest = largest.max(change.abs());
-                *angle = (*angle + change).clamp(joint.range[0], joint.range[1]);
-            }
-            if largest < 1e-5 {
-                break;
-            }
-        }
-        angles
+    pub fn chain(&self) -> Chain {
+        let joints = self.joints.map(|joint| Joint {
+            origin: Pose::at(joint.origin.to_array().map(f64::from)),
+            axis: joint.axis.to_array().map(f64::from),
+            range: joint.range.map(f64::from),
+            velocity: f64::from(joint.velocity),
+            acceleration: f64::from(joint.acceleration),
+        });
+        Chain { base: plain(&self.mount), joints, tool: plain(&self.tool) }
     }
 }
 
-/// What leads from `from` to `to`: a translation, and a rotation vector in the common frame.
-#[must_use]
-pub fn pose_error(from: &Pose3, to: &Pose3) -> [f32; 6] {
-    let linear = to.translation - from.translation;
-    let mut turn = to.rotation * from.rotation.inverse();
-    if turn.w < 0.0 {
-        turn = -turn;
-    }
-    let angular = turn.to_scaled_axis();
-    [linear.x, linear.y, linear.z, angular.x, angular.y, angular.z]
-}
-
-/// Pull of both rolls to zero.
-fn rest(angles: &[f32; ARM_JOINTS]) -> [f32; ARM_JOINTS] {
-    let mut pull = [0.0; ARM_JOINTS];
-    pull[2] = -0.3 * angles[2];
-    pull[4] = -0.3 * angles[4];
-    pull
-}
-
-/// The step that reduces `error` with damping, plus as much of `pull` as does not disturb it.
-pub(crate) fn least_squares(
-    columns: &[[f32; 6]; ARM_JOINTS],
-    error: &[f32; 6],
-    pull: &[f32; ARM_JOINTS],
-) -> [f32; ARM_JOINTS] {
-    const DAMPING: f32 = 0.01;
-    let mut square = [[0.0_f32; 6]; 6];
-    let mut wanted = *error;
-    for (column, &pull) in columns.iter().zip(pull) {
-        for row in 0..6 {
-            for other in 0..6 {
-                square[row][other] += column[row] * column[other];
-            }
-            // What the pull would disturb is taken back.
-            wanted[row] -= column[row] * pull;
-        }
-    }
-    for (row, values) in square.iter_mut().enumerate() {
-        values[row] += DAMPING * DAMPING;
-    }
-    let weights = solve_symmetric(square, wanted);
-    let mut step = *pull;
-    for (value, column) in step.iter_mut().zip(columns) {
-        *value += column.iter().zip(&weights).map(|(a, b)| a * b).sum::<f32>();
-    }
-    step
-}
-
-/// Solves a positive definite system of six by Cholesky.
-fn solve_symmetric(mut matrix: [[f32; 6]; 6], mut right: [f32; 6]) -> [f32; 6] {
-    for row in 0..6 {
-        for col in 0..=row {
-            let dot: f32 = (0..col).map(|k| matrix[row][k] * matrix[col][k]).sum();
-            let value = matrix[row][col] - dot;
-            matrix[row][col] =
-                if row == col { value.max(1e-12).sqrt() } else { value / matrix[col][col] };
-        }
-    }
-    for row in 0..6 {
-        let dot: f32 = (0..row).map(|k| matrix[row][k] * right[k]).sum();
-        right[row] = (right[row] - dot) / matrix[row][row];
-    }
-    for row in (0..6).rev() {
-        let dot: f32 = (row + 1..6).map(|k| matrix[k][row] * right[k]).sum();
-        right[row] = (right[row] - dot) / matrix[row][row];
-    }
-    right
+/// A pose as plain data.
+pub(crate) fn plain(from: &Pose3) -> Pose {
+    let matrix = Mat3::from_quat(from.rotation);
+    let columns = [matrix.x_axis, matrix.y_axis].map(|axis| axis.to_array().map(f64::from));
+    let position = from.translation.to_array().map(f64::from);
+    Pose::from_columns(position, columns[0], columns[1]).unwrap_or(Pose::at(position))
 }
 
 /// The tool pointing straight down at `at`, its x axis turned by `yaw` about z from forward.
@@ -211,21 +114,24 @@ pub fn downward(at: Vec3, yaw: f32) -> Pose3 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinematics::{Inverse, Posture};
 
     #[test]
     fn the_tool_comes_to_within_a_tenth_of_a_millimetre_all_over_the_table() {
-        let arm = Arm::new(1.0);
+        let chain = Arm::new(1.0).chain();
+        let inverse = Inverse { n_steps: 100, ..Inverse::default() };
+        let posture = Posture { rest: [0.0; ARM_JOINTS], pull: PULL };
         let start = [0.0, -0.5, 0.0, 1.8, 0.0, 0.3, 0.0];
         for x in 0..6 {
             for y in 0..5 {
                 for yaw in [0.0, -1.5, 0.7] {
                     #[allow(clippy::cast_precision_loss, reason = "small numbers")]
                     let at = Vec3::new(0.25 + 0.08 * x as f32, -0.15 + 0.12 * y as f32, 0.05);
-                    let goal = downward(at, yaw);
-                    let angles = arm.solve(&goal, &start, 100);
-                    let error = pose_error(&arm.tool_at(&angles), &goal);
-                    assert!(error.iter().all(|e| e.abs() < 1e-4), "{at} {yaw}: {error:?}");
-                    assert!(angles[2].abs() < 0.02 && angles[4].abs() < 0.02, "{angles:?}");
+                    let goal = plain(&downward(at, yaw));
+                    let found = inverse.solve(&chain, &start, &posture, &goal);
+                    assert!(found.off < 1e-4 && found.turned < 1e-4, "{at} {yaw}: {found:?}");
+                    let [_, _, upper, _, fore, ..] = found.joints;
+                    assert!(upper.abs() < 0.02 && fore.abs() < 0.02, "{found:?}");
                 }
             }
         }

@@ -4,9 +4,10 @@ use std::f32::consts::FRAC_PI_2;
 
 use rapier3d::glamx::{Mat3, Pose3, Quat, Vec3};
 
-use super::arm::{Arm, FOREARM, GAP, UPPER_ARM, downward};
+use super::arm::{Arm, FOREARM, GAP, PULL, UPPER_ARM, downward, plain};
 use super::scene::{Axis, Body, Coupling, Geom, Group, Joint, Motor, Scene, Shape};
 use crate::interface::{ARM_JOINTS, ARMS, Camera};
+use crate::kinematics::{Inverse, Posture};
 
 /// Which bodies of a scene are an arm.
 #[derive(Debug, Clone)]
@@ -98,7 +99,11 @@ pub fn home(side: f32) -> Pose3 {
 /// Joint angles at which an arm is at home.
 #[must_use]
 pub fn home_angles(side: f32) -> [f32; ARM_JOINTS] {
-    Arm::new(side).solve(&home(side), &[0.0, -0.5, 0.0, 1.8, 0.0, 0.3, 0.0], 200)
+    let inverse = Inverse { n_steps: 200, ..Inverse::default() };
+    let posture = Posture { rest: [0.0; ARM_JOINTS], pull: PULL };
+    let near = [0.0, -0.5, 0.0, 1.8, 0.0, 0.3, 0.0];
+    let found = inverse.solve(&Arm::new(side).chain(), &near, &posture, &plain(&home(side)));
+    found.joints.map(|angle| angle as f32)
 }
 
 /// Adds a robot whose frame is at `base`, in the given colour, named by `prefix`.

@@ -2,44 +2,24 @@
 //! trained and evaluated moves as what runs.
 
 use crate::error::{Error, Result};
-use crate::interface::{ACTION, ARM_JOINTS, TICK_NS};
-use crate::kinematics::{Chain, Joint, Pose, Posture};
+use crate::interface::{ACTION, TICK_NS};
+use crate::kinematics::Posture;
 use crate::limits::{ArmLimits, Limiter, Limits, Pace, Targets, Workspace};
 
-use super::arm::{Arm, OPENING_VELOCITY};
+use super::Joints;
+use super::arm::{Arm, OPENING_VELOCITY, PULL};
 use super::body::home_angles;
-use super::{Joints, Pose3};
-
-/// Both rolls are drawn to zero: elbow and wrist stay in the plane of the reach.
-const PULL: [f64; ARM_JOINTS] = [0.0, 0.0, 0.3, 0.0, 0.3, 0.0, 0.0];
 
 /// Where a wrist may be: over the table and its kitchen, not in them.
 const WORKSPACE: Workspace = Workspace { low: [-0.1, -0.75, -0.02], high: [0.85, 0.75, 0.75] };
 
-fn pose(from: &Pose3) -> Pose {
-    let matrix = rapier3d::glamx::Mat3::from_quat(from.rotation);
-    let columns = [matrix.x_axis, matrix.y_axis].map(|axis| axis.to_array().map(f64::from));
-    let position = from.translation.to_array().map(f64::from);
-    Pose::from_columns(position, columns[0], columns[1]).unwrap_or(Pose::at(position))
-}
-
 /// The limits of the body in the simulated world.
 #[must_use]
 pub fn limits() -> Limits {
-    let arm = |side: f32| {
-        let arm = Arm::new(side);
-        let joints = arm.joints.map(|joint| Joint {
-            origin: Pose::at(joint.origin.to_array().map(f64::from)),
-            axis: joint.axis.to_array().map(f64::from),
-            range: joint.range.map(f64::from),
-            velocity: f64::from(joint.velocity),
-            acceleration: f64::from(joint.acceleration),
-        });
-        ArmLimits {
-            chain: Chain { base: pose(&arm.mount), joints, tool: pose(&arm.tool) },
-            workspace: WORKSPACE,
-            posture: Posture { rest: home_angles(side).map(f64::from), pull: PULL },
-        }
+    let arm = |side: f32| ArmLimits {
+        chain: Arm::new(side).chain(),
+        workspace: WORKSPACE,
+        posture: Posture { rest: home_angles(side).map(f64::from), pull: PULL },
     };
     Limits { arms: [arm(1.0), arm(-1.0)], gripper_speed: f64::from(OPENING_VELOCITY) }
 }
