@@ -6,17 +6,19 @@
 //! kept ([`Attended`]): keys and values of a picture serve many steps of a decoder.
 
 mod backward;
+mod narrow;
 mod softmax;
 mod turn;
 
 use std::ops::Range;
 
 pub(crate) use backward::{Gradients, backward};
+use narrow::Keep;
 use softmax::softmax_all;
 use turn::Turn;
 pub(crate) use turn::transpose;
 
-use crate::blocked::{BLOCK, Blocked, Row};
+use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
 use crate::products::tiles_f32_anew as tiles_anew;
 use crate::simd::{self, Kernel, Lanes};
@@ -28,6 +30,9 @@ pub struct Heads {
     pub n: usize,
     /// Channels of one.
     pub size: usize,
+    /// Whether what is not learned is in bfloat16, with sums in f32, where the processor multiplies pairs of
+    /// that: beside products in bfloat16 or bytes.
+    pub narrow: bool,
 }
 
 impl Heads {
@@ -77,6 +82,8 @@ pub struct Attended {
     keys: Vec<Row>,
     /// `[n T, C]`.
     values: Blocked,
+    /// Instead of both, in bfloat16, by sample and head.
+    panels: Vec<Panel>,
 }
 
 impl Attended {
@@ -90,8 +97,19 @@ impl Attended {
         values: Channels<'_>,
     ) {
         (self.n_samples, self.n_keys) = (n_samples, keys.all.n_tokens() / n_samples);
+        let n_units = heads.n * n_samples;
+        self.panels.clear();
+        if heads.narrow && cpu.bf16 {
+            let size = narrow::n_panels(heads, self.n_keys);
+            self.panels.resize(size * n_units, Panel::ZERO);
+            for (unit, to) in self.panels.chunks_exact_mut(size).enumerate() {
+                let of = Unit { heads, n_samples, unit };
+                simd::run(cpu, Keep { of, keys, values, to });
+            }
+            return;
+        }
         let size = heads.n_rows(self.n_keys);
-        self.keys.resize(size * heads.n * n_samples, Row::ZERO);
+        self.keys.resize(size * n_units, Row::ZERO);
         for (unit, to) in self.keys.chunks_exact_mut(size).enumerate() {
             let of = Unit { heads, n_samples, unit };
             simd::run(cpu, Turn { of, keys, to });
@@ -138,11 +156,24 @@ pub(crate) enum Seen<'a> {
     Held(&'a Attended),
 }
 
+impl Seen<'_> {
+    /// Samples, and keys of each.
+    fn shape(self) -> (usize, usize) {
+        match self {
+            Seen::Live(n, [keys, _]) => (n, keys.all.n_tokens() / n),
+            Seen::Held(held) => (held.n_samples, held.n_keys),
+        }
+    }
+}
+
 /// Room for one head, kept between them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Room {
     keys: Vec<Row>,
     weights: Vec<Row>,
+    panels: Vec<Panel>,
+    queries: Vec<Narrow>,
+    narrow: Vec<Narrow>,
 }
 
 /// `softmax(q kᵀ / √D) v` of every sample and head into `out`; the softmax is left in `kept`, if that is
@@ -156,12 +187,16 @@ pub(crate) fn forward(
     mut kept: Option<&mut Vec<Row>>,
     out: &mut Blocked,
 ) {
-    let (n_samples, n_keys, values) = match seen {
-        Seen::Live(n, [keys, values]) => (n, keys.all.n_tokens() / n, values),
-        Seen::Held(Attended { n_samples, n_keys, values, .. }) => {
-            (*n_samples, *n_keys, Channels { all: values, first: 0 })
+    let (is_narrow, values) = match seen {
+        Seen::Live(_, [_, values]) => (heads.narrow && cpu.bf16 && kept.is_none(), values),
+        Seen::Held(Attended { panels, values, .. }) => {
+            (!panels.is_empty(), Channels { all: values, first: 0 })
         }
     };
+    if is_narrow {
+        return narrow::forward(cpu, heads, queries, seen, room, out);
+    }
+    let (n_samples, n_keys) = seen.shape();
     let (n_units, n_rows) = (n_samples * heads.n, heads.n_rows(n_keys));
     let size = n_keys.div_ceil(BLOCK) * (queries.all.n_tokens() / n_samples);
     match &mut kept {

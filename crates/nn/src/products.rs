@@ -6,7 +6,7 @@ mod int8;
 mod line;
 mod pages;
 
-pub(crate) use bf16::{round_row, round_rows, tile as tile_bf16};
+pub(crate) use bf16::{round_row, round_rows, tile as tile_bf16, tiles as tiles_bf16};
 pub(crate) use f32::{
     Share, tile as tile_f32, tile_anew as tile_f32_anew, tile_over as tile_f32_over,
     tiles as tiles_f32, tiles_anew as tiles_f32_anew,

@@ -135,19 +135,31 @@ impl Kernel for Product<'_> {
         for (panel, out) in
             self.panels.chunks_exact(size).zip(self.out.chunks_exact_mut(self.n_tokens))
         {
-            let n_tiles = self.n_tokens.div_ceil(MOST_TOKENS);
-            for tile in 0..n_tiles {
-                let (at, end) =
-                    (tile * self.n_tokens / n_tiles, (tile + 1) * self.n_tokens / n_tiles);
-                let of = Share { tile, n_tiles };
-                wide::<V>(self.x, panel, self.n_tokens, at..end, of, self.anew, out);
-            }
+            equal_tiles::<V>(self.x, panel, [true, self.anew], out);
         }
     }
 }
 
-/// Tokens by 32 outputs, at most [`MOST_TOKENS`]: tiles are as equal as can be, since one of few tokens
-/// waits for its own sums.
+/// Products of as many tokens as `out` has, by 32 outputs.
+#[inline(always)]
+pub(crate) fn tiles<V: Lanes>(x: &[Narrow], panel: &[Panel], out: &mut [Row]) {
+    equal_tiles::<V>(x, panel, [false, true], out);
+}
+
+/// Tiles as equal as can be, since one of few tokens waits for its own sums; `asks`: for their shares of the
+/// next panel.
+#[inline(always)]
+fn equal_tiles<V: Lanes>(x: &[Narrow], panel: &[Panel], [asks, anew]: [bool; 2], out: &mut [Row]) {
+    let n_tokens = out.len();
+    let n_tiles = n_tokens.div_ceil(MOST_TOKENS);
+    for tile in 0..n_tiles {
+        let (at, end) = (tile * n_tokens / n_tiles, (tile + 1) * n_tokens / n_tiles);
+        let of = if asks { Share { tile, n_tiles } } else { Share::NONE };
+        wide::<V>(x, panel, n_tokens, at..end, of, anew, out);
+    }
+}
+
+/// Tokens by 32 outputs, at most [`MOST_TOKENS`].
 #[inline(always)]
 fn wide<V: Lanes>(
     x: &[Narrow],

@@ -8,7 +8,7 @@ use nn::{Attended, Blocked, Channels, Cpu, Heads, Precision};
 use crate::reference::random;
 
 const SAMPLES: usize = 3;
-const HEADS: Heads = Heads { n: 2, size: 32 };
+const HEADS: Heads = Heads { n: 2, size: 32, narrow: false };
 const WIDTH: usize = 64;
 const SIDE: usize = 7;
 const QUERIES: usize = 5;
@@ -198,6 +198,42 @@ fn a_sample_alone_gives_what_it_gives_among_others_and_from_what_is_held() {
             let want = together.tokens(sample * each..(sample + 1) * each).to_rows();
             assert_eq!(tape.value(out).to_rows(), want, "{sample} {held}");
             room = tape.into_room();
+        }
+    }
+}
+
+/// Largest difference that rounding to bfloat16 makes of a mean of values in -1..1, with scores of a few units.
+const NARROW: f32 = 0.02;
+
+#[test]
+fn attention_in_bfloat16_is_that_in_floats_but_for_rounding() {
+    for (size, n_keys, n_queries) in
+        [(32, 1, 1), (32, 32, 5), (64, 19, 18), (64, 67, 67), (96, 70, 3)]
+    {
+        for cpu in Cpu::all() {
+            let mixed = |narrow: bool, held: bool| {
+                let heads = Heads { n: 2, size, narrow };
+                let mut tape = Tape::forward_in(cpu, Room::default());
+                let samples = [0, 1, 2];
+                let q = given(&mut tape, &samples, n_queries, 2 * size, 1);
+                let kv = given(&mut tape, &samples, n_keys, 4 * size, 2);
+                let mixed = if held {
+                    let mut attended = Attended::default();
+                    let all = tape.value(kv).clone();
+                    let [keys, values] = [0, 2 * size].map(|first| Channels { all: &all, first });
+                    attended.hold(cpu, heads, samples.len(), keys, values);
+                    tape.attend_held(heads, (q, 0), &attended)
+                } else {
+                    tape.attend(heads, samples.len(), [(q, 0), (kv, 0), (kv, 2 * size)])
+                };
+                tape.value(mixed).to_rows()
+            };
+            let (exact, narrow) = (mixed(false, false), mixed(true, false));
+            assert_eq!(narrow, mixed(true, true), "held, {n_keys} keys");
+            let off = exact.iter().zip(&narrow).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let names = cpu.names().join(" ");
+            assert!(off < NARROW, "{n_keys} keys of {size}, {names}: {off}");
+            assert_eq!(off > 0.0, cpu.bf16, "{n_keys} keys of {size}, {names}");
         }
     }
 }

@@ -31,6 +31,11 @@ pub struct Maker<'w> {
 }
 
 impl Maker<'_> {
+    /// Heads of so many channels in all and in one.
+    fn heads(&self, width: usize, size: usize) -> Heads {
+        Heads { n: width / size, size, narrow: self.precision != Precision::F32 }
+    }
+
     fn named(&self, name: &str) -> nn::train::Param {
         self.weights
             .find(name)

@@ -2,7 +2,7 @@
 //! chunk of actions, every tick.
 
 use nn::train::{Embedding, Gather, Norm, Product, Tape, Var};
-use nn::{Attended, Blocked, Channels, Heads};
+use nn::{Attended, Blocked, Channels};
 
 use super::eyes::{Eyes, Heat, PARTS};
 use super::{Fill, Layer, Maker, Mlp, Own};
@@ -73,7 +73,7 @@ impl Fast {
     #[must_use]
     pub fn new(make: Maker<'_>, config: &PolicyConfig) -> Fast {
         let s1 = &config.s1;
-        let heads = Heads { n: s1.width / s1.head_size, size: s1.head_size };
+        let heads = make.heads(s1.width, s1.head_size);
         let decoder = |layer: usize| {
             let name = format!("s1.decoder.{layer}");
             Decoder {

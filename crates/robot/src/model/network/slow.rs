@@ -1,6 +1,5 @@
 //! S2: pictures, words and the state to a latent.
 
-use nn::Heads;
 use nn::train::{Embedding, Gather, Norm, Product, Tape, Var};
 
 use super::eyes::{Eyes, Heat, PARTS};
@@ -63,7 +62,7 @@ impl Slow {
     #[must_use]
     pub fn new(make: Maker<'_>, config: &PolicyConfig) -> Slow {
         let s2 = &config.s2;
-        let heads = Heads { n: s2.width / s2.head_size, size: s2.head_size };
+        let heads = make.heads(s2.width, s2.head_size);
         let layer =
             |name: &str, layer: usize| Layer::new(make, &format!("s2.{name}.{layer}"), heads);
         let (n, n_words) = (s2_tokens(config), s2.words + READINGS);
