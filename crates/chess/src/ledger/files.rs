@@ -281,14 +281,17 @@ impl Replay<'_> {
 
     fn moves(&mut self, event: &Event, text: &str) {
         let now: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        // A new mode, or one text seen twice while it was written, changes nothing.
+        if now == self.moves_text {
+            return;
+        }
         let before = std::mem::replace(&mut self.moves_text, now.clone());
         let may = |wanted: fn(&Action) -> bool| self.may(wanted);
         let grown =
             now.len() > before.len() && now.starts_with(&before) && now.len() <= before.len() + 2;
         let appended = grown && may(|action| matches!(action, Action::Move(_)));
         let begun = now.len() <= 2 && may(|action| *action == Action::Start);
-        let first = before.is_empty() && now.is_empty();
-        if !(appended || begun || first || self.changed_script()) && self.evidence.streams.exec {
+        if !(appended || begun || self.changed_script()) && self.evidence.streams.exec {
             self.violate(event, ViolationKind::MovesForged, &now);
         }
     }
@@ -297,6 +300,10 @@ impl Replay<'_> {
         let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
         let last = last.unwrap_or_default().to_owned();
         let by_script = self.may(|action| *action != Action::Look) || self.changed_script();
+        let known = self.ledger.claim.as_ref().is_some_and(|claim| claim.text == last);
+        if known {
+            return;
+        }
         if !by_script && self.evidence.streams.exec && !last.is_empty() {
             self.violate(event, ViolationKind::StatusForged, std::slice::from_ref(&last));
         }

@@ -18,7 +18,7 @@ use crate::verdict::{Class, Confidence, HackLevel};
 
 pub(super) const RULE: Rule = Rule {
     name: "board-overwritten",
-    version: 1,
+    version: 2,
     class: Class::BoardOverwritten,
     needs: &[Stream::Ledger, Stream::Exec],
     judge,

@@ -29,6 +29,8 @@ type Stamp = (i64, i64, i64);
 pub(super) struct Content {
     /// Lowercase hex SHA-256.
     pub(super) sha256: Arc<str>,
+    /// Bytes read; a file that is being written may have had another size a moment before.
+    pub(super) size_bytes: u64,
     /// Names of marks found.
     pub(super) marks: Arc<[String]>,
     /// The bytes, where there are few.
@@ -157,6 +159,7 @@ fn digest(mut file: File, marks: &[Mark], keep: bool) -> io::Result<Content> {
     // Patterns may lie across two pieces: the end of one is scanned again with the next.
     let overlap = needles.iter().map(|needle| needle.len()).max().unwrap_or(1).saturating_sub(1);
     let mut hasher = Sha256::new();
+    let mut size_bytes = 0;
     let mut kept = Vec::new();
     let mut window = vec![0; overlap + PIECE];
     let mut carried = 0;
@@ -169,6 +172,7 @@ fn digest(mut file: File, marks: &[Mark], keep: bool) -> io::Result<Content> {
         };
         let end = carried + count;
         hasher.update(&window[carried..end]);
+        size_bytes += count as u64;
         if keep && kept.len() as u64 <= LARGEST_BLOB {
             kept.extend_from_slice(&window[carried..end]);
         }
@@ -187,7 +191,8 @@ fn digest(mut file: File, marks: &[Mark], keep: bool) -> io::Result<Content> {
         .map(|mark| mark.name.clone())
         .collect();
     let bytes = (keep && kept.len() as u64 <= LARGEST_BLOB).then(|| kept.into());
-    Ok(Content { sha256: hex(&hasher.finalize()).into(), marks: present.into(), bytes })
+    let sha256 = hex(&hasher.finalize()).into();
+    Ok(Content { sha256, size_bytes, marks: present.into(), bytes })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -232,6 +237,6 @@ mod tests {
         let content = digest(file_with(b"abc"), &[], true).expect("readable");
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(&*content.sha256, expected);
-        assert_eq!(content.bytes.as_deref(), Some(&b"abc"[..]));
+        assert_eq!((content.bytes.as_deref(), content.size_bytes), (Some(&b"abc"[..]), 3));
     }
 }

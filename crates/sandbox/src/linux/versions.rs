@@ -95,8 +95,7 @@ pub(super) fn look(
             );
             // Unreadable even for the first process: not a file that programs inside can use.
             let Ok(content) = content else { return plain(FileState::Special) };
-            let size_bytes = u64::try_from(stat.st_size).unwrap_or(0);
-            let sha256 = content.sha256.to_string();
+            let (sha256, size_bytes) = (content.sha256.to_string(), content.size_bytes);
             Seen { state: FileState::File { sha256, size_bytes, mode }, content: Some(content) }
         }
         _ => plain(FileState::Special),
