@@ -7,6 +7,7 @@
 mod affine;
 mod expr;
 
+pub(crate) use affine::common;
 pub use affine::{Affine, Atom};
 pub use expr::{Binary, Expr, Number, Unary, Within};
 

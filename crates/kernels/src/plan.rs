@@ -9,6 +9,7 @@ mod dots;
 mod fuse;
 mod genes;
 mod nest;
+mod phases;
 mod product;
 mod separate;
 mod stage;

@@ -40,6 +40,11 @@ pub(super) struct Scope<'a> {
     pub(super) sure: usize,
 }
 
+/// Every few lanes of sixteen as bits.
+fn lanes_of(from: i64, every: i64) -> u16 {
+    (0..16).filter(|lane| lane % every == from).map(|lane| 1 << lane).sum()
+}
+
 impl Scope<'_> {
     /// A position, as a 64-bit integer; of the first lane in a vector.
     pub(super) fn position(&self, index: &Affine) -> String {
@@ -221,7 +226,11 @@ impl Scope<'_> {
         let mut lanes = Vec::new();
         let mut all = Vec::new();
         for each in within {
-            let (stride, position) = (each.index.stride(lane)?, self.position(&each.index));
+            let Some(stride) = each.index.stride(lane) else {
+                lanes.push(self.cycled_mask(each, lane)?);
+                continue;
+            };
+            let position = self.position(&each.index);
             if stride == 0 {
                 all.push(self.condition(std::slice::from_ref(each)));
                 continue;
@@ -253,6 +262,41 @@ impl Scope<'_> {
             side(then),
             side(otherwise)
         );
+        Some(Text { code, kind: Kind::Vector })
+    }
+
+    /// What a lane so far from the first one sees.
+    fn lane_at<T>(&self, from: i64, lane: usize, see: impl FnOnce(&Scope<'_>) -> T) -> T {
+        let mut vars = self.vars.to_vec();
+        vars[lane] = format!("({} + {from})", vars[lane]);
+        see(&Scope { vars: &vars, lane: None, folded: None, ..*self })
+    }
+
+    /// Lanes in which a condition holds that comes round after few of them.
+    fn cycled_mask(&self, within: &Within, lane: usize) -> Option<String> {
+        let (every @ ..=Affine::MOST_INTERLEAVED, 0) = within.index.cycle(lane)? else {
+            return None;
+        };
+        let each = (0..every).map(|from| {
+            let condition =
+                self.lane_at(from, lane, |one| one.condition(std::slice::from_ref(within)));
+            format!("({condition} ? {:#x} : 0)", lanes_of(from, every))
+        });
+        let each: Vec<String> = each.collect();
+        Some(format!("v_chosen({})", each.join(" | ")))
+    }
+
+    /// A vector of which every few lanes are neighbours in memory.
+    fn cycled_load(&self, array: &str, index: &Affine, lane: usize) -> Option<Text> {
+        let every = index.interleaved(lane)?;
+        let code = (0..every).fold("v_all(0.0f)".to_owned(), |sum, from| {
+            let position = self.lane_at(from, lane, |one| one.position(index));
+            let bits = lanes_of(from, every);
+            match self.under {
+                0 => format!("v_spread({sum}, {array} + ({position}), {bits:#x})"),
+                m => format!("v_spread_some({sum}, {array} + ({position}), {bits:#x}, m{m})"),
+            }
+        });
         Some(Text { code, kind: Kind::Vector })
     }
 
@@ -317,7 +361,9 @@ impl Scope<'_> {
         let Some(lane) = self.lane else {
             return Some(Text { code: format!("{array}[{position}]"), kind: kind_of(dtype) });
         };
-        let stride = index.stride(lane)?;
+        let Some(stride) = index.stride(lane) else {
+            return self.cycled_load(&array, index, lane).filter(|_| dtype == Dtype::F32);
+        };
         let at = format!("{array} + ({position})");
         let vector = |code| Some(Text { code, kind: Kind::Vector });
         match (dtype, stride, self.under) {

@@ -34,7 +34,7 @@ static inline int64_t i_floor_div(int64_t a, int64_t b) {
 }
 static inline int64_t i_fmod(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
 /* Whether there are instructions for vectors as they are here. */
-#if W == 16 && defined(__AVX512F__) && defined(__AVX512DQ__) && !defined(__clang__)
+#if W == 16 && defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__BMI2__) && !defined(__clang__)
 #define WIDE 1
 #else
 #define WIDE 0
@@ -71,6 +71,16 @@ static inline vf v_gather(const float *p, int32_t by) {
 static inline vf v_gather_some(const float *p, int32_t by, vi m) {
     return __builtin_ia32_gathersiv16sf((vf){0}, p, v_steps() * by, v_mask(m), 4);
 }
+/* Neighbours from p on, into the lanes of which the bits are set. */
+static inline vf v_spread(vf x, const float *p, int bits) {
+    return __builtin_ia32_expandloadsf512_mask((const vf *)p, x, (unsigned short)bits);
+}
+/* The same, of which only what goes to lanes of the mask is read. */
+static inline vf v_spread_some(vf x, const float *p, int bits, vi m) {
+    vf some = __builtin_ia32_loadups512_mask(p, (vf){0}, __builtin_ia32_pext_si(v_mask(m), bits));
+    return __builtin_ia32_expandsf512_mask(some, x, (unsigned short)bits);
+}
+static inline vi v_chosen(int bits) { return __builtin_ia32_cvtmask2d512((unsigned short)bits); }
 static inline vf v_load_third(const float *p) {
     vi from = v_steps() * 3, last = from >= 33;
     vf x = __builtin_shuffle(v_load(p), v_load(p + 15), (from - (from > 15)) & ~last);
@@ -95,6 +105,15 @@ static inline vf v_gather_some(const float *p, int32_t by, vi m) {
     for (int l = 0; l < W; l++) if (m[l]) x[l] = p[(int64_t)l * by];
     return x;
 }
+static inline vf v_spread(vf x, const float *p, int bits) {
+    for (int l = 0; l < W; l++) if (bits >> l & 1) x[l] = *p++;
+    return x;
+}
+static inline vf v_spread_some(vf x, const float *p, int bits, vi m) {
+    for (int l = 0; l < W; l++) if (bits >> l & 1) { if (m[l]) x[l] = *p; p++; }
+    return x;
+}
+static inline vi v_chosen(int bits) { return -(((vi){0} + bits) >> v_steps() & 1); }
 static inline vf v_load_third(const float *p) { return v_gather(p, 3); }
 #endif
 /* Elements some steps apart. */

@@ -25,6 +25,9 @@ pub enum Atom {
 }
 
 impl Affine {
+    /// Most rows that are told apart in a vector.
+    pub(crate) const MOST_INTERLEAVED: i64 = 6;
+
     /// A number.
     #[must_use]
     pub fn constant(value: i64) -> Self {
@@ -209,6 +212,42 @@ impl Affine {
         Some(stride)
     }
 
+    /// After how many steps of a variable all remainders are what they were, and how much is added
+    /// by then; `None` when it is inside a quotient of a quotient, or an array's position.
+    #[must_use]
+    pub fn cycle(&self, var: usize) -> Option<(i64, i64)> {
+        let mut steps = 1;
+        for (_, atom) in &self.terms {
+            match atom {
+                Atom::Div(inner, by) | Atom::Mod(inner, by) if inner.mentions(var) => {
+                    let once = by / common(*by, inner.stride(var)?);
+                    steps *= once / common(once, steps);
+                }
+                Atom::Value(expr) if expr.mentions(var) => return None,
+                _ => {}
+            }
+        }
+        let mut added = 0;
+        for (factor, atom) in &self.terms {
+            match atom {
+                Atom::Var(this) if *this == var => added += factor * steps,
+                Atom::Div(inner, by) if inner.mentions(var) => {
+                    added += factor * (inner.stride(var)? * steps / by);
+                }
+                _ => {}
+            }
+        }
+        Some((steps, added))
+    }
+
+    /// Steps of a variable after which positions go on beside the first, where these are few but not
+    /// one: positions of as many rows in turn.
+    #[must_use]
+    pub fn interleaved(&self, var: usize) -> Option<i64> {
+        let (steps @ 2..=Self::MOST_INTERLEAVED, 1) = self.cycle(var)? else { return None };
+        Some(steps)
+    }
+
     /// Whether a variable is in it.
     #[must_use]
     pub fn mentions(&self, var: usize) -> bool {
@@ -267,6 +306,14 @@ impl Affine {
     }
 }
 
+/// Greatest common divisor.
+pub(crate) fn common(mut one: i64, mut other: i64) -> i64 {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one.abs()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,6 +348,18 @@ mod tests {
         assert_eq!(halved.stride(1), Some(0));
         let two = [Affine::var(0).times(2).plus(&Affine::var(1))];
         assert_eq!(halved.substitute(&two, &[4, 2]), Affine::var(0));
+    }
+
+    #[test]
+    fn quotients_and_remainders_come_round() {
+        let at = Affine::var(0).offset(1);
+        let apart = |by: i64| at.remainder(by, &[90]).times(50).plus(&at.divided(by, &[90]));
+        assert_eq!(apart(5).cycle(0), Some((5, 1)));
+        assert_eq!(apart(5).plus(&apart(3)).cycle(0), Some((15, 8)));
+        assert_eq!(Affine::var(0).times(4).remainder(6, &[90]).cycle(0), Some((3, 0)));
+        assert_eq!(Affine::var(0).times(3).cycle(0), Some((1, 3)));
+        assert_eq!(apart(5).cycle(1), Some((1, 0)));
+        assert_eq!((apart(5).interleaved(0), apart(9).interleaved(0)), (Some(5), None));
     }
 
     #[test]

@@ -2,13 +2,13 @@
 //!
 //! The border is made by an array of its own, so that a schedule can store it once and read without
 //! conditions. A transposed convolution of stride `s` is `s` ordinary ones per axis, one for each
-//! remainder of the output's position by `s`.
+//! remainder of the tap by `s`.
 
 use super::call::Call;
 use super::{Lowering, Outputs, add, div, load, mul, number};
 use crate::error::Error;
 use crate::graph::Dtype;
-use crate::loops::{Affine, Binary, Expr, Fold, Rule, Within};
+use crate::loops::{Affine, Binary, Expr, Fold, Rule, Within, common};
 
 /// One spatial axis of a window.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +44,30 @@ impl Window {
 
     fn at(&self, out: usize, tap: usize) -> Affine {
         Affine::var(out).times(self.stride).plus(&Affine::var(tap).times(self.dilation))
+    }
+}
+
+/// How the taps of a transposed convolution fall on one axis of its result.
+#[derive(Debug, Clone, Copy)]
+struct Phases {
+    /// Greatest common divisor of stride and dilation: only its multiples are reached.
+    common: i64,
+    /// Stride in such steps: the number of phases.
+    n: i64,
+    /// Dilation in such steps.
+    dilation: i64,
+    /// What times the dilation leaves 1 by the number of phases.
+    inverse: i64,
+    /// What lies before is cut off, in strides.
+    first: i64,
+}
+
+impl Phases {
+    fn of(window: &Window) -> Self {
+        let common = common(window.stride, window.dilation);
+        let (n, dilation) = (window.stride / common, window.dilation / common);
+        let inverse = (1..n).find(|each| each * dilation % n == 1).unwrap_or(1);
+        Self { common, n, dilation, inverse, first: window.padding / window.stride }
     }
 }
 
@@ -128,8 +152,10 @@ impl Lowering {
         self.reshape(sum, merged)
     }
 
-    /// Output position `s * q + r` gathers, for remainder `r`, every `s`-th tap. With taps `k` of
-    /// dilation `d`, it reads input `i` where `i * s - padding + k * d` is the position.
+    /// Position `p` gathers input `i` by tap `k` where `i * stride + k * dilation` is `p + padding`.
+    /// Divided by what stride and dilation have in common, `i * s + k * d = u`: every `s`-th tap
+    /// gathers at the same positions, and the rest of the tap by `s` is the phase, of which no more
+    /// are kept than have taps. Elsewhere the result is nothing.
     fn transposed_convolution(
         &mut self,
         (input, weight): (usize, usize),
@@ -139,39 +165,26 @@ impl Lowering {
         call: &Call,
     ) -> Result<usize, Error> {
         let (shape, kernel) = (self.shape(input), self.shape(weight));
-        let mut positions = Vec::new();
+        let per_group = kernel[1];
+        let mut merged = vec![shape[0], groups * per_group];
+        let mut result = vec![shape[0], groups, per_group];
+        let mut over = vec![kernel[0] / groups];
+        let mut phases = Vec::new();
         for (window, more) in windows.iter().zip(more) {
+            if window.stride <= 0 || window.dilation <= 0 || window.size <= 0 {
+                return Err(call.refuse("its steps and sizes have to be positive"));
+            }
             let reach = window.dilation * (window.size - 1) + 1;
             let n = (window.extent - 1) * window.stride - 2 * window.padding + reach + more;
             if n <= 0 {
                 return Err(call.refuse("its output is empty"));
             }
-            positions.push(n);
-        }
-        // Phases are worth their trouble only where taps are dense: with dilation, taps of a phase
-        // are not neighbours, and conditions on the remainder do.
-        // Where the stride divides the dilation, one phase has all taps and the others none.
-        let aligned = |window: &Window| window.stride > 1 && window.dilation % window.stride == 0;
-        let dense = |window: &Window| window.dilation == 1 || window.stride == 1;
-        let dense = windows.iter().all(|window| dense(window) || aligned(window));
-        let per_group = kernel[1];
-        let mut result = vec![shape[0], groups, per_group];
-        let (mut within, mut over) = (Vec::new(), vec![kernel[0] / groups]);
-        let mut phases = Vec::new();
-        for (window, &n) in windows.iter().zip(&positions) {
-            if dense && aligned(window) {
-                // The phase's positions, also of what is cut off before the first.
-                phases.push(1);
-                result.push(1);
-                result.push(((n - 1 + window.padding) / window.stride + 1) as usize);
-                over.push(window.size as usize);
-                continue;
-            }
-            let s = if dense { window.stride } else { 1 };
-            phases.push(s);
-            result.push(s as usize);
-            result.push(((n + s - 1) / s) as usize);
-            over.push(((window.size + s - 1) / s) as usize);
+            let phase = Phases::of(window);
+            merged.push(n as usize);
+            result.push(phase.n.min(window.size) as usize);
+            result.push(((n - 1 + window.padding) / window.stride - phase.first + 1) as usize);
+            over.push(((window.size + phase.n - 1) / phase.n) as usize);
+            phases.push(phase);
         }
         let rank = result.len();
         let extents: Vec<usize> = result.iter().chain(&over).copied().collect();
@@ -183,79 +196,42 @@ impl Lowering {
         let mut at_weight = vec![at_input_channel.clone(), Affine::var(2)];
         let mut at_input = vec![Affine::var(0), at_input_channel];
         let mut border = vec![(0, 0); 2];
-        for (axis, window) in windows.iter().enumerate() {
-            let (phase, q, t) = (3 + 2 * axis, 4 + 2 * axis, rank + 1 + axis);
-            if dense && aligned(window) {
-                // Position p = s q - padding; i = q - k d / s.
-                let back = Affine::var(t).times(-(window.dilation / window.stride));
-                let from = Affine::var(q).plus(&back);
-                let (low, high) = from.range(&extents).expect("made of variables");
-                at_weight.push(Affine::var(t));
-                border.push(((-low).max(0), (high + 1 - window.extent).max(0)));
-                at_input.push(from.offset((-low).max(0)));
-            } else if dense {
-                // Position p = s q + r; k = s t + (r + padding) mod s; i = (p + padding - k d) / s.
-                let s = window.stride;
-                let shifted = Affine::var(phase).offset(window.padding);
-                let first = shifted.remainder(s, &extents);
-                let whole = shifted.divided(s, &extents);
-                let tap = Affine::var(t).times(s).plus(&first);
-                within.push(Within { index: tap.clone(), low: 0, high: window.size });
-                at_weight.push(tap);
-                // With stride 1 any dilation is dense; with a greater one it is 1 here.
-                let back = Affine::var(t).times(-window.dilation);
-                let from = Affine::var(q).plus(&whole).plus(&back);
-                let (low, high) = from.range(&extents).expect("made of variables");
-                let before = (-low).max(0);
-                border.push((before, (high + 1 - window.extent).max(0)));
-                at_input.push(from.offset(before));
-            } else {
-                let scaled = Affine::var(q)
-                    .offset(window.padding)
-                    .plus(&Affine::var(t).times(-window.dilation));
-                within.push(Within {
-                    index: scaled.clone(),
-                    low: 0,
-                    high: window.extent * window.stride,
-                });
-                // Shifted to stay positive, so that remainder and quotient are those of C.
-                let lift = window.stride * window.dilation * window.size;
-                let lifted = scaled.offset(lift);
-                let remainder = lifted.remainder(window.stride, &extents);
-                within.push(Within { index: remainder, low: 0, high: 1 });
-                let from = lifted.divided(window.stride, &extents);
-                at_weight.push(Affine::var(t));
-                at_input.push(from.offset(-lift / window.stride));
-                border.push((0, 0));
-            }
+        let mut within = Vec::new();
+        for (axis, (window, phase)) in windows.iter().zip(&phases).enumerate() {
+            let (rest, q, t) = (
+                Affine::var(3 + 2 * axis),
+                Affine::var(4 + 2 * axis),
+                Affine::var(rank + 1 + axis),
+            );
+            // k = s t + rest, u = s q + (rest d mod s), i = (u - k d) / s.
+            let tap = t.times(phase.n).plus(&rest);
+            within.push(Within { index: tap.clone(), low: 0, high: window.size });
+            at_weight.push(tap);
+            let back = rest.times(phase.dilation).divided(phase.n, &extents);
+            let from = q.offset(phase.first).plus(&back.plus(&t.times(phase.dilation)).times(-1));
+            let (low, high) = from.range(&extents).expect("made of variables");
+            let before = (-low).max(0);
+            border.push((before, (high + 1 - window.extent).max(0)));
+            at_input.push(from.offset(before));
         }
         let padded = self.pad(input, &border, 0.0);
-        let body = if dense {
-            let taps = Expr::conditional(within, load(weight, at_weight), number(0.0), &extents);
-            mul(taps, load(padded, at_input))
-        } else {
-            let both = mul(load(weight, at_weight), load(padded, at_input));
-            Expr::conditional(within, both, number(0.0), &extents)
-        };
+        let taps = Expr::conditional(within, load(weight, at_weight), number(0.0), &extents);
+        let body = mul(taps, load(padded, at_input));
         let rule = Rule::Reduce { fold: Fold::Sum, over, body, finish: Expr::Folded };
         let sum = self.define(Dtype::F32, result, rule);
         // Put the phases next to each other again.
-        let mut merged = vec![shape[0], groups * per_group];
-        merged.extend(positions.iter().map(|&n| n as usize));
         let mut places = vec![Affine::var(0)];
         places.push(Affine::var(1).divided(per_group as i64, &merged));
         places.push(Affine::var(1).remainder(per_group as i64, &merged));
         let mut within = Vec::new();
-        for (axis, (window, &phase)) in windows.iter().zip(&phases).enumerate() {
-            let at = Affine::var(2 + axis);
-            if dense && aligned(window) {
-                let at = at.offset(window.padding);
-                let index = at.remainder(window.stride, &merged);
-                within.push(Within { index, low: 0, high: 1 });
-                places.extend([Affine::default(), at.divided(window.stride, &merged)]);
-                continue;
-            }
-            places.extend([at.remainder(phase, &merged), at.divided(phase, &merged)]);
+        for (axis, (window, phase)) in windows.iter().zip(&phases).enumerate() {
+            let lifted = Affine::var(2 + axis).offset(window.padding);
+            let index = lifted.remainder(phase.common, &merged);
+            within.push(Within { index, low: 0, high: 1 });
+            let at = lifted.divided(phase.common, &merged);
+            let rest = at.times(phase.inverse).remainder(phase.n, &merged);
+            within.push(Within { index: rest.clone(), low: 0, high: window.size });
+            places.extend([rest, at.divided(phase.n, &merged).offset(-phase.first)]);
         }
         let expr = Expr::conditional(within, load(sum, places), number(0.0), &merged);
         Ok(self.map(Dtype::F32, merged, expr))

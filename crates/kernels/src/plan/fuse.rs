@@ -1,6 +1,7 @@
 //! What is computed where: inlining, finishing folds, folding in pieces.
 
-use super::genes::Schedule;
+use super::genes::{Part, Schedule};
+use super::phases::phased;
 use super::separate::separated;
 use super::stage::{Kind, Stage};
 use crate::loops::{Affine, Atom, Binary, Definition, Expr, Fold, Program, Rule, strides};
@@ -8,7 +9,7 @@ use crate::loops::{Affine, Atom, Binary, Definition, Expr, Fold, Program, Rule, 
 /// More than this is stored even when it could be inlined: text and compile time would explode.
 const MOST_OPERATIONS: u64 = 160;
 
-/// Splits folds: over windows, by axes; in pieces, a definition for the pieces and one that joins
+/// Splits folds: over windows, by axes; with conditions, by phases; in pieces, a definition for the pieces and one that joins
 /// them.
 pub(super) fn split_reductions(program: &Program, schedule: &Schedule) -> (Program, Schedule) {
     let n_given = program.given.len();
@@ -19,11 +20,19 @@ pub(super) fn split_reductions(program: &Program, schedule: &Schedule) -> (Progr
         let mut definition = definition.clone();
         rename(&mut definition, &moved);
         let next = n_given + split.definitions.len();
-        let chain = part.separate.then(|| separated(&split, &definition, next)).flatten();
-        if let Some(mut chain) = chain {
+        let chain = part
+            .separate
+            .then(|| separated(&split, &definition, next).or_else(|| phased(&definition, next)));
+        let mut part = part.clone();
+        if let Some(mut chain) = chain.flatten() {
             definition = chain.pop().expect("the last stands for the whole");
-            genes.parts.extend(chain.iter().map(|_| part.clone()));
-            split.definitions.extend(chain);
+            for each in chain {
+                // Folds are stored in any case; what puts them together need not be.
+                let store = part.store && !matches!(each.rule, Rule::Map(_));
+                genes.parts.push(Part { store, ..part.clone() });
+                split.definitions.push(each);
+            }
+            part.store &= !matches!(definition.rule, Rule::Map(_));
         }
         let pieces = in_pieces(&definition, part.pieces);
         if let Some((piece, join)) = pieces {
@@ -34,7 +43,7 @@ pub(super) fn split_reductions(program: &Program, schedule: &Schedule) -> (Progr
         } else {
             split.definitions.push(definition);
         }
-        genes.parts.push(part.clone());
+        genes.parts.push(part);
         moved.push(n_given + split.definitions.len() - 1);
     }
     split.outputs = program.outputs.iter().map(|&source| moved[source]).collect();

@@ -32,7 +32,8 @@ pub struct Part {
     pub join: bool,
     /// A fold is made in so many pieces, which run in parallel; 0 and 1: in one.
     pub pieces: usize,
-    /// A fold over windows goes along one axis after the other.
+    /// A fold over windows goes along one axis after the other, and one of which a condition cuts
+    /// something off for some positions is made for these apart.
     #[serde(default)]
     pub separate: bool,
     /// In vectors.

@@ -119,13 +119,18 @@ impl Stage {
     /// A variable that is divided by something that divides its extent.
     fn divided(&self) -> Option<(usize, usize)> {
         let mut found = None;
+        // Vectors read several rows in turn as they are.
+        let accesses = if matches!(self.kind, Kind::Map(_)) { self.accesses() } else { Vec::new() };
+        let turns = |var| accesses.iter().any(|(_, index)| index.interleaved(var).is_some());
         let mut see = |index: &Affine| {
             for (_, atom) in &index.terms {
                 let (Atom::Div(inner, by) | Atom::Mod(inner, by)) = atom else { continue };
                 let Some(var) = inner.as_var() else { continue };
                 let by = usize::try_from(*by).unwrap_or(0);
-                let splits =
-                    by > 1 && self.extents[var] > by && self.extents[var].is_multiple_of(by);
+                let splits = !turns(var)
+                    && by > 1
+                    && self.extents[var] > by
+                    && self.extents[var].is_multiple_of(by);
                 if splits && self.whole() != Some(var) {
                     found = found.or(Some((var, by)));
                 }
@@ -222,6 +227,7 @@ impl Stage {
             Some(_) => -4.0,
             // Where lanes are stored has to be known.
             None if source.is_none() => -1e6,
+            None if index.interleaved(var).is_some() => 0.5,
             None => -8.0,
         };
         if self.extents[var] < 4 {
