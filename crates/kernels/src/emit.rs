@@ -9,6 +9,7 @@ mod product;
 mod run;
 mod storage;
 mod text;
+mod turns;
 mod vectors;
 
 use crate::candidate::{Candidate, Language};
