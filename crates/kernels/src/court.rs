@@ -3,20 +3,23 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::evaluation::{Level, Rejection};
+use crate::evaluation::{Level, Rejection, Timing};
 use crate::evaluator::{Effort, Evaluator};
 use crate::judge::{self, Judge, Known, Options};
 use crate::propose::Proposal;
 use crate::schedules::Schedules;
 use crate::space::Space;
 use crate::task::Task;
-use crate::{Error, Evaluation};
+use crate::{Candidate, Error, Evaluation};
 
 /// Version of the rules. What another version verified is verified again.
 const HARNESS: &str = "judge 2";
 
 /// Seed of the inputs that tolerances are found with, and of parameters that stay the same.
 const TOLERANCE_SEED: u64 = 1;
+
+/// What keeps the compiler from finding vectors in a plain loop.
+const SCALAR: [&str; 2] = ["-fno-tree-vectorize", "-fno-tree-slp-vectorize"];
 
 /// A base slower than this is not called in every timing: see [`Judge::set_anchor`].
 const SLOW_BASELINE: Duration = Duration::from_millis(20);
@@ -71,6 +74,32 @@ impl Court {
     pub fn judge(&self) -> std::sync::MutexGuard<'_, Judge> {
         // A panic elsewhere leaves a judge that can still judge: each evaluation starts afresh.
         self.judge.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The base as scalar code: what the plain translation is before a compiler finds vectors in it.
+    #[must_use]
+    pub fn scalar_base(&self) -> Candidate {
+        let mut base = self.schedules.emit(&self.schedules.base());
+        base.flags.extend(SCALAR.map(str::to_owned));
+        base
+    }
+
+    /// Times a candidate beside another, which is the judge's baseline from then on and has to be
+    /// right; why there is no timing, if there is none.
+    ///
+    /// # Errors
+    /// When the other is wrong, or the machine fails.
+    pub fn time_over(
+        &self,
+        name: &str,
+        baseline: &Candidate,
+        candidate: &Candidate,
+    ) -> Result<Result<Timing, String>, Error> {
+        let mut judge = self.judge();
+        judge.set_baseline(name, baseline)?;
+        let evaluation = judge.evaluate(candidate, judge::Effort::Full)?;
+        let reason = evaluation.rejection.map(|rejection| rejection.detail);
+        Ok(evaluation.timing.ok_or(reason.unwrap_or_else(|| "no call was timed".to_owned())))
     }
 
     /// Why a schedule is wrong at another size, if it is.

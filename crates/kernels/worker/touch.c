@@ -1,7 +1,13 @@
 // Reads and writes every byte that a kernel for the task has to, and computes nothing. The judge
-// writes the sizes before it: N_READ, N_WRITTEN, and tables of indices and bytes.
+// writes the sizes before it: N_READ, N_WRITTEN, and tables of indices and bytes. With STREAM it writes
+// past the caches, which then need not read first what is written.
 #include <stdint.h>
 #include <string.h>
+#if defined(STREAM) && defined(__SSE2__)
+#include <immintrin.h>
+#else
+#undef STREAM
+#endif
 typedef long long block __attribute__((vector_size(64)));
 const int64_t tetrad_scratch_bytes = 4096;
 void tetrad_kernel(const void *const *in, void *const *out, void *scratch) {
@@ -25,9 +31,16 @@ void tetrad_kernel(const void *const *in, void *const *out, void *scratch) {
         for (int w = 0; w < N_WRITTEN; w++) {
             block *to = out[w];
             long n = WRITTEN_BYTES[w] / 64;
+#ifdef STREAM
+            __m128i zero = _mm_setzero_si128(), *quarters = (__m128i *)to;
+#pragma omp for schedule(static) nowait
+            for (long i = 0; i < 4 * n; i++) _mm_stream_si128(&quarters[i], zero);
+            _mm_sfence();
+#else
             block value = {0};
 #pragma omp for schedule(static) nowait
             for (long i = 0; i < n; i++) to[i] = value;
+#endif
         }
     }
     *(volatile long long *)scratch = seen;

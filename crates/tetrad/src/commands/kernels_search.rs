@@ -93,7 +93,7 @@ pub(crate) fn run(
             }
         }
     }
-    bar.bar.finish_and_clear();
+    bar.clear();
     run.write_summary(&answer)?;
     let interrupted = answer.searches.iter().any(|summary| summary.end == End::Interrupted);
     run.finish(match (&outcome, interrupted) {
@@ -351,20 +351,30 @@ fn comparison(answer: &Answer) -> Option<String> {
 }
 
 /// A bar on a terminal, lines for what people should know, nothing when quiet.
-struct Bar<'a> {
+pub(super) struct Bar<'a> {
     bar: ProgressBar,
     output: &'a Output,
 }
 
 impl<'a> Bar<'a> {
-    fn new(output: &'a Output) -> Self {
+    pub(super) fn new(output: &'a Output) -> Self {
         let bar = if output.interactive() { ProgressBar::new(0) } else { ProgressBar::hidden() };
         if let Ok(style) =
-            ProgressStyle::with_template("{bar:24} {pos}/{len} evaluated, {elapsed}  {msg}")
+            ProgressStyle::with_template("{prefix}{bar:24} {pos}/{len} evaluated, {elapsed}  {msg}")
         {
             bar.set_style(style);
         }
         Self { bar, output }
+    }
+
+    /// Says before the bar what it is about.
+    pub(super) fn about(&self, what: &str) {
+        self.bar.reset_elapsed();
+        self.bar.set_prefix(format!("{what}  "));
+    }
+
+    pub(super) fn clear(&self) {
+        self.bar.finish_and_clear();
     }
 }
 

@@ -23,6 +23,7 @@ mod kernels_cuda;
 mod kernels_judge;
 pub(crate) mod kernels_search;
 mod kernels_table;
+mod kernels_table_rows;
 pub(crate) mod report;
 mod robot;
 mod robot_ages;

@@ -135,3 +135,25 @@ fn a_search_of_a_real_task_ends_with_everything_kept() {
     assert_eq!((&summary["n_evaluated"], &summary["end"]), (&6.into(), &"complete".into()));
     assert_eq!(summary["rejected"], serde_json::json!({}), "every schedule is right");
 }
+
+#[test]
+fn a_table_has_a_row_for_each_task_and_goes_on_after_one_that_cannot_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    small_task(folder);
+    let table = "kernels table absent.json small.json --ablation --evaluations 6 --format json";
+    let ran = tetrad(folder, &table.split(' ').collect::<Vec<_>>());
+    let answer = ran.json();
+    let [absent, small] = &answer["data"]["rows"].as_array().expect("rows")[..] else {
+        panic!("two rows: {ran:#?}");
+    };
+    assert_eq!(ran.code, 4, "what is missing is said by the exit code: {ran:#?}");
+    assert!(absent["reason"].as_str().is_some_and(|why| why.contains("absent.json")), "{absent}");
+    assert_eq!(small["n_evaluated"], 6);
+    // Whether anything is faster on a busy machine is not for a test to say; if so, it is timed
+    // beside the scalar base as well, and beside the best draw where there is one.
+    let [base, scalar] = [&small["base"], &small["scalar"]["ratio"]];
+    assert_eq!((base.is_null(), small["reason"].is_null()), (scalar.is_null(), base.is_number()));
+    let [drawn, over_drawn] = [&small["best_of_n"], &small["over_best_of_n"]["ratio"]];
+    assert_eq!(drawn.is_null(), over_drawn.is_null(), "{small}");
+}
