@@ -99,6 +99,17 @@ impl Sampler {
             let name = sampling.split.name();
             return Err(refused(&format!("the corpus has no sequences in `{name}`")));
         }
+        // Without any, windows would silently be drawn as if nobody had asked.
+        let has_starts = corpus.sequences_in(sampling.split).any(|at| {
+            let sequence = &corpus.index().sequences[at];
+            sequence.starts.len() + sequence.reverse_starts.len() > 0
+        });
+        if sampling.start_share > 0.0 && !has_starts {
+            return Err(refused(
+                "windows around start codons are asked for and the corpus knows none; give annotation, \
+                 or install `prodigal`, and build it again",
+            ));
+        }
         Ok(Sampler { corpus, sampling, species })
     }
 

@@ -324,6 +324,10 @@ fn species_are_drawn_by_their_size_to_the_exponent() {
         let of_a = (0..n).filter(|step| sampler.window(*step, 0).place.sequence == 0).count();
         assert!((of_a as f64 / n as f64 - want).abs() < 0.04, "{species_exponent}: {of_a}");
     }
+    // Nobody said where genes begin, so there is nothing to draw around.
+    let sampling = Sampling { start_share: 0.5, ..Sampling::of_length(10, 5) };
+    let refused = Sampler::try_new(corpus, sampling).expect_err("no starts").to_string();
+    assert!(refused.contains("start codons") && refused.contains("prodigal"), "{refused}");
 }
 
 #[test]

@@ -108,13 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn the_recipe_that_goes_on_is_of_the_same_model() {
-        let starts = include_str!("../../recipes/starts.toml");
-        let starts = Recipe::parse(starts).expect("the shipped recipe is valid");
-        assert_eq!(starts.train.model, Recipe::small().train.model);
-        let shares: Vec<f64> =
-            starts.train.stages.iter().map(|stage| starts.sampling(stage).start_share).collect();
-        assert_eq!(shares, [0.5, 0.0]);
+    fn recipes_that_go_on_are_of_the_same_model() {
+        let shares = |recipe: &str| -> Vec<f64> {
+            let recipe = Recipe::parse(recipe).expect("a shipped recipe is valid");
+            assert_eq!(recipe.train.model, Recipe::small().train.model);
+            recipe.train.stages.iter().map(|stage| recipe.sampling(stage).start_share).collect()
+        };
+        assert_eq!(shares(include_str!("../../recipes/starts.toml")), [0.5, 0.0]);
+        assert_eq!(shares(include_str!("../../recipes/longer.toml")), [0.25, 0.25, 0.0]);
     }
 
     #[test]

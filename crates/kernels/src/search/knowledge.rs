@@ -24,8 +24,6 @@ pub struct Knowledge {
     candidates: BTreeMap<String, AttemptId>,
     unevaluated: BTreeSet<AttemptId>,
     failures: Vec<VecDeque<(Operator, Rejection)>>,
-    /// Evaluations on each island since its champion changed.
-    stagnation: Vec<u64>,
     rejected: BTreeMap<String, u64>,
     curve: Vec<CurvePoint>,
     spent: Spent,
@@ -51,7 +49,6 @@ impl Knowledge {
             candidates: BTreeMap::new(),
             unevaluated: BTreeSet::new(),
             failures: vec![VecDeque::new(); n_islands],
-            stagnation: vec![0; n_islands],
             rejected: BTreeMap::new(),
             curve: Vec::new(),
             spent: Spent::default(),
@@ -105,8 +102,7 @@ impl Knowledge {
     fn absorb(&mut self, seen: &Seen) {
         // Findings refer to attempts, which the archive holds, and which were read after them.
         let Some(attempt) = self.attempts.get(&seen.attempt) else { return };
-        let island = attempt.island.min(self.stagnation.len() - 1);
-        let champion = self.population.champion(island).map(|best| best.attempt);
+        let island = attempt.island.min(self.failures.len() - 1);
         if seen.kind == Kind::Evaluation {
             self.unevaluated.remove(&attempt.id);
             let of = |id: &AttemptId| self.population.member(*id).map(|member| member.estimate);
@@ -119,7 +115,6 @@ impl Knowledge {
                 failures.push_front((attempt.operator, rejection.clone()));
                 failures.truncate(N_FAILURES);
             }
-            self.stagnation[island] += 1;
         } else {
             self.n_reviews += 1;
         }
@@ -128,9 +123,6 @@ impl Knowledge {
             *self.rejected.entry(name.trim_matches('"').to_owned()).or_default() += 1;
         }
         self.population.absorb(attempt, seen);
-        if self.population.champion(island).map(|best| best.attempt) != champion {
-            self.stagnation[island] = 0;
-        }
         let best = self.population.best().map(|best| (best.attempt, best.estimate.exp()));
         let last = self.curve.last().map(|point| (point.attempt, point.ratio));
         if let Some((attempt, ratio)) = best
@@ -192,12 +184,6 @@ impl Knowledge {
     #[must_use]
     pub fn failures(&self, island: usize) -> Vec<(Operator, Rejection)> {
         self.failures[island].iter().cloned().collect()
-    }
-
-    /// Evaluations on an island since its champion changed.
-    #[must_use]
-    pub fn stagnation(&self, island: usize) -> u64 {
-        self.stagnation[island]
     }
 
     /// Evaluations turned away, by reason; reviews count as well.

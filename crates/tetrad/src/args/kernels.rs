@@ -86,7 +86,7 @@ pub(crate) struct Search {
     #[arg(long, value_name = "SECS")]
     pub(crate) secs: Option<f64>,
     /// Islands; no more attempts are under way at once.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 2)]
     pub(crate) islands: usize,
     /// Evaluations at once in this process; 0 leaves all to workers.
     #[arg(long, default_value_t = 1)]

@@ -20,7 +20,7 @@ use crate::exit::Status;
 use crate::output::Output;
 
 /// Islands of each search, and its clocks.
-const SHAPE: Shape = Shape { n_islands: 4, migrate_every: 32, recheck_every: 32 };
+const SHAPE: Shape = Shape { n_islands: 2, migrate_every: 16, recheck_every: 32 };
 
 /// What a run is asked to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -65,12 +65,14 @@ impl From<&Timing> for Ratio {
 }
 
 impl Ratio {
-    /// In words, over what `name` says, to so many digits.
+    /// In words, over what `name` says, to so many digits; how many calls there were where they are too
+    /// few for an interval.
     fn over(&self, name: &str, digits: usize) -> String {
-        let interval = self
-            .interval
-            .map_or(String::new(), |(low, high)| format!(" [{low:.digits$}, {high:.digits$}]"));
-        format!("{:.digits$}x {name}{interval}", self.ratio)
+        let interval = match self.interval {
+            Some((low, high)) => format!("[{low:.digits$}, {high:.digits$}]"),
+            None => format!("[{} calls]", self.n_calls),
+        };
+        format!("{:.digits$}x {name} {interval}", self.ratio)
     }
 }
 
