@@ -1,15 +1,18 @@
 //! Matrix products in the three precisions, over weights packed by panels of 32 outputs.
 
+mod ahead;
 mod bf16;
 mod f32;
 mod int8;
 mod line;
 mod pages;
+mod tight;
 
+pub(crate) use ahead::Share;
 pub(crate) use bf16::{round_row, round_rows, tile as tile_bf16, tiles as tiles_bf16};
 pub(crate) use f32::{
-    Share, tile as tile_f32, tile_anew as tile_f32_anew, tile_over as tile_f32_over,
-    tiles as tiles_f32, tiles_anew as tiles_f32_anew,
+    tile as tile_f32, tile_anew as tile_f32_anew, tile_over as tile_f32_over, tiles as tiles_f32,
+    tiles_anew as tiles_f32_anew,
 };
 
 use std::ops::Range;
@@ -17,16 +20,17 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, Isa};
 use crate::linear::Precision;
 use crate::threads;
-use pages::Pages;
+use pages::{Pages, Plain};
+use tight::Tight;
 
 /// With fewer tokens than this, setting up tiles costs more than they gain.
 #[cfg(target_arch = "x86_64")]
 const FEW_TOKENS: usize = 4;
 
-/// Matrices of so many weights are kept in 16 bits where that loses nothing. Smaller ones are in a cache
+/// Matrices of so many weights are kept in fewer bits where that loses nothing. Smaller ones are in a cache
 /// anyway, and would be made floats for too few tokens.
 const FROM_WEIGHTS: usize = 1 << 17;
 
@@ -41,14 +45,50 @@ pub(crate) struct Weights {
 /// `[N / 32]` panels, each of the inner dimension in steps of 1, 2 or 4 inputs by 32 outputs.
 #[derive(Debug, Clone)]
 enum Panels {
-    F32(Pages<Row>),
+    F32(Packed<Row, ()>),
     /// f32 too, where bfloat16 holds every weight exactly: half the memory, and the same bits.
-    Exact(Pages<Panel>),
-    Bf16(Pages<Panel>),
-    Int8 {
-        panels: Pages<Panel>,
-        columns: Vec<int8::Columns>,
-    },
+    Exact(Packed<Panel, ()>),
+    /// f32 too, where exponents are few: an eighth less memory, and the same bits.
+    Tight(Packed<Tight, tight::Exponents>),
+    Bf16(Packed<Panel, ()>),
+    Int8(Packed<Panel, int8::Columns>),
+}
+
+/// Panels, and what there is beside each.
+#[derive(Debug, Clone)]
+struct Packed<T, X> {
+    lines: Pages<T>,
+    beside: Vec<X>,
+}
+
+impl<T: Plain + Send, X: Send> Packed<T, X> {
+    /// Panels of `size` lines each, if `pack` can make all of them of the rows for each.
+    fn new(
+        [n_panels, size]: [usize; 2],
+        rows_of: &(impl Fn(usize) -> Vec<f32> + Sync),
+        pack: impl Fn(&[f32], &mut [T]) -> Option<X> + Sync,
+    ) -> Option<Packed<T, X>> {
+        let all = AtomicBool::new(true);
+        let mut beside = Vec::new();
+        let lines = Pages::filled(n_panels * size, |lines| {
+            beside = threads::map(lines.chunks_mut(size).enumerate().collect(), |(panel, into)| {
+                let one = all.load(Relaxed).then(|| pack(&rows_of(panel), into)).flatten();
+                all.fetch_and(one.is_some(), Relaxed);
+                one
+            });
+        });
+        let beside = beside.into_iter().collect::<Option<_>>()?;
+        Some(Packed { lines, beside })
+    }
+
+    fn some(&self, panels: &Range<usize>) -> (&[T], &[X]) {
+        let size = self.lines.len() / self.beside.len();
+        (&self.lines[panels.start * size..panels.end * size], &self.beside[panels.clone()])
+    }
+
+    fn size_bytes(&self) -> usize {
+        size_of_val::<[_]>(&self.lines) + size_of_val(self.beside.as_slice())
+    }
 }
 
 /// Room for what operations need in passing, kept between them so that a loop which must not allocate
@@ -158,51 +198,46 @@ impl Weights {
             }
             rows
         };
-        let size =
-            |inputs_at_once: usize, step: usize| n_inputs.next_multiple_of(inputs_at_once) / step;
-        // Panels of pairs, for as long as `takes` takes the rows.
-        let pairs = |takes: &(dyn Fn(&[f32]) -> bool + Sync)| {
-            let size = size(BLOCK, 2);
-            let all = AtomicBool::new(true);
-            let panels = Pages::filled(n_panels * size, |panels| {
-                threads::map(panels.chunks_mut(size).enumerate().collect(), |(panel, into)| {
-                    let rows = all.load(Relaxed).then(|| rows_of(panel));
-                    match rows.filter(|rows| takes(rows)) {
-                        Some(rows) => bf16::pack(&rows, n_inputs, into),
-                        None => all.store(false, Relaxed),
-                    }
-                });
-            });
-            all.into_inner().then_some(panels)
+        let shape = |inputs_at_once: usize, step: usize| {
+            [n_panels, n_inputs.next_multiple_of(inputs_at_once) / step]
         };
-        // The first rows tell of most matrices that floats are needed.
-        let exact = || match n_outputs * n_inputs >= FROM_WEIGHTS && bf16::exact(&rows_of(0)) {
-            true => pairs(&bf16::exact),
-            false => None,
+        let pairs = |rows: &[f32], into: &mut [Panel]| {
+            bf16::pack(rows, n_inputs, into);
+            Some(())
         };
         let floats = || {
-            let size = size(BLOCK, 1);
-            Pages::filled(n_panels * size, |all| {
-                threads::map(all.chunks_mut(size).enumerate().collect(), |(panel, into)| {
-                    f32::pack(&rows_of(panel), n_inputs, into);
-                });
+            Packed::new(shape(BLOCK, 1), &rows_of, |rows, into| {
+                f32::pack(rows, n_inputs, into);
+                Some(())
             })
         };
-        let panels = match precision {
-            Precision::F32 => exact().map_or_else(|| Panels::F32(floats()), Panels::Exact),
-            Precision::Bf16 => Panels::Bf16(pairs(&|_| true).expect("all rows are taken")),
-            Precision::Int8 => {
-                let size = size(2 * BLOCK, 4);
-                let mut columns = Vec::new();
-                let panels = Pages::filled(n_panels * size, |all| {
-                    let parts = all.chunks_mut(size).enumerate().collect();
-                    columns = threads::map(parts, |(panel, into)| {
-                        int8::pack(&rows_of(panel), n_inputs, into)
-                    });
-                });
-                Panels::Int8 { panels, columns }
-            }
+        // The first rows tell of most matrices what all need.
+        let first = || (n_outputs * n_inputs >= FROM_WEIGHTS).then(|| rows_of(0));
+        let exact = || {
+            first().filter(|rows| bf16::exact(rows))?;
+            Packed::new(shape(BLOCK, 2), &rows_of, |rows, into| {
+                if bf16::exact(rows) { pairs(rows, into) } else { None }
+            })
         };
+        let tight = || {
+            // Without these instructions, making floats of it takes longer than reading them.
+            let rows = first().filter(|_| Cpu::best().isa >= Isa::Avx512)?;
+            let [_, size] = shape(BLOCK, 2);
+            tight::pack(&rows, n_inputs, &mut vec![Tight::ZERO; size])?;
+            Packed::new(shape(BLOCK, 2), &rows_of, |rows, into| tight::pack(rows, n_inputs, into))
+        };
+        let panels = match precision {
+            Precision::F32 => exact()
+                .map(Panels::Exact)
+                .or_else(|| tight().map(Panels::Tight))
+                .or_else(|| floats().map(Panels::F32)),
+            Precision::Bf16 => Packed::new(shape(BLOCK, 2), &rows_of, pairs).map(Panels::Bf16),
+            Precision::Int8 => Packed::new(shape(2 * BLOCK, 4), &rows_of, |rows, into| {
+                Some(int8::pack(rows, n_inputs, into))
+            })
+            .map(Panels::Int8),
+        };
+        let panels = panels.expect("the last way takes all rows");
         Weights { n_outputs, n_inputs, panels }
     }
 
@@ -216,24 +251,22 @@ impl Weights {
 
     pub(crate) fn precision(&self) -> Precision {
         match self.panels {
-            Panels::F32(_) | Panels::Exact(_) => Precision::F32,
+            Panels::F32(_) | Panels::Exact(_) | Panels::Tight(_) => Precision::F32,
             Panels::Bf16(_) => Precision::Bf16,
-            Panels::Int8 { .. } => Precision::Int8,
+            Panels::Int8(_) => Precision::Int8,
         }
     }
 
     pub(crate) fn size_bytes(&self) -> usize {
         match &self.panels {
-            Panels::F32(panels) => size_of_val::<[_]>(panels),
-            Panels::Exact(panels) | Panels::Bf16(panels) => size_of_val::<[_]>(panels),
-            Panels::Int8 { panels, columns } => {
-                size_of_val::<[_]>(panels) + size_of_val(columns.as_slice())
+            Panels::F32(packed) => packed.size_bytes(),
+            Panels::Exact(packed) | Panels::Bf16(packed) => packed.size_bytes(),
+            Panels::Tight(packed) => {
+                let whole = packed.beside.iter().map(tight::Exponents::whole_bytes).sum::<usize>();
+                packed.size_bytes() + whole
             }
+            Panels::Int8(packed) => packed.size_bytes(),
         }
-    }
-
-    fn n_panels(&self) -> usize {
-        self.n_outputs.div_ceil(BLOCK)
     }
 
     /// Writes the products with some panels, added to `start`, to `out`, `[panels][T]`.
@@ -245,27 +278,29 @@ impl Weights {
         start: Start<'_>,
         out: &mut [Row],
     ) {
-        fn some<'a, T>(all: &'a [T], n: usize, panels: &Range<usize>) -> &'a [T] {
-            let size = all.len() / n;
-            &all[panels.start * size..panels.end * size]
-        }
-        let n = self.n_panels();
         // Sums of bytes are whole numbers until the end, which is where these add what they start from.
         let anew =
             self.precision() != Precision::Int8 && !start.write(out.len() / panels.len(), out);
         match (&self.panels, input) {
             (Panels::F32(all), Input::F32(x)) => {
-                f32::product(cpu, x, some(all, n, &panels), panels.len(), anew, out);
+                let (lines, beside) = all.some(&panels);
+                f32::product(cpu, x, lines, beside, anew, out);
             }
             (Panels::Exact(all) | Panels::Bf16(all), Input::F32(x)) => {
-                f32::product(cpu, x, some(all, n, &panels), panels.len(), anew, out);
+                let (lines, beside) = all.some(&panels);
+                f32::product(cpu, x, lines, beside, anew, out);
+            }
+            (Panels::Tight(all), Input::F32(x)) => {
+                let (lines, beside) = all.some(&panels);
+                f32::product(cpu, x, lines, beside, anew, out);
             }
             (Panels::Bf16(all), Input::Bf16(x)) => {
-                bf16::product(cpu, x, some(all, n, &panels), panels.len(), anew, out);
+                let (lines, _) = all.some(&panels);
+                bf16::product(cpu, x, lines, panels.len(), anew, out);
             }
-            (Panels::Int8 { panels: all, columns }, Input::Int8 { bytes, scales }) => {
-                let columns = &columns[panels.clone()];
-                int8::product(cpu, bytes, scales, some(all, n, &panels), columns, start, out);
+            (Panels::Int8(all), Input::Int8 { bytes, scales }) => {
+                let (lines, columns) = all.some(&panels);
+                int8::product(cpu, bytes, scales, lines, columns, start, out);
             }
             _ => unreachable!("the input was made for these weights"),
         }

@@ -10,6 +10,11 @@ use pool::Pool;
 /// Parts per thread, so that a slow one can be evened out.
 const PARTS_PER_THREAD: usize = 8;
 
+/// As few parts are enough where each would be of less work than this: at the begin of a part reading from
+/// memory has to get going again.
+const FEW_PARTS_PER_THREAD: usize = 2;
+const ROWS_PER_PART: usize = 1 << 14;
+
 /// Rows' worth of work below which another thread is not asked: handing over takes about as long.
 const FEW_ROWS: usize = 512;
 
@@ -89,7 +94,9 @@ pub(crate) fn by_units_with<T: Send, U: Send>(
     }
     let (unit, unit_with) = (all.len() / n, with.len() / n);
     let n_threads = count();
-    let n_parts = n.min(n_threads * PARTS_PER_THREAD);
+    let most = (n * rows / ROWS_PER_PART)
+        .clamp(FEW_PARTS_PER_THREAD * n_threads, PARTS_PER_THREAD * n_threads);
+    let n_parts = n.min(most);
     if n_threads == 1 || n_parts == 1 || n * rows < FEW_ROWS {
         return work(0, all, with);
     }

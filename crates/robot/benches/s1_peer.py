@@ -85,11 +85,8 @@ class S1(nn.Module):
         return self.act(self.decoded(asked))
 
 
-def main():
-    model = S1().eval()
-    sizes = {"seen": (SEEN, WIDTH), "latent": (1, LATENT), "state": (1, STATE), "glance": (1, WIDTH)}
-    inputs = {name: torch.full((1, *size), 0.3) for name, size in sizes.items()}
-    folder = tempfile.mkdtemp()
+def exported(model, inputs, folder):
+    """Sessions of ONNX Runtime, in f32 and with weights of bytes."""
     plain, narrow = os.path.join(folder, "f32.onnx"), os.path.join(folder, "int8.onnx")
     with torch.inference_mode():
         torch.onnx.export(
@@ -98,11 +95,20 @@ def main():
     quantize_dynamic(plain, narrow, weight_type=QuantType.QInt8)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    feed = {name: value.numpy() for name, value in inputs.items()}
-    sessions = {
+    return {
         name: onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         for name, path in [("ort-f32", plain), ("ort-int8", narrow)]
     }
+
+
+def main():
+    model = S1().eval()
+    sizes = {"seen": (SEEN, WIDTH), "latent": (1, LATENT), "state": (1, STATE), "glance": (1, WIDTH)}
+    inputs = {name: torch.full((1, *size), 0.3) for name, size in sizes.items()}
+    feed = {name: value.numpy() for name, value in inputs.items()}
+    # Left behind by no one: this process ends by being killed.
+    with tempfile.TemporaryDirectory() as folder:
+        sessions = exported(model, inputs, folder)
     count = sum(parameter.numel() for parameter in model.parameters()) / 1e6
     print(
         f"torch {torch.__version__}, onnxruntime {onnxruntime.__version__}, {count:.1f}M parameters",

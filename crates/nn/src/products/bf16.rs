@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use half::bf16;
 
-use super::f32::{AHEAD_BYTES, MOST_TOKENS, Share};
+use super::ahead::{AHEAD_BYTES, Next, Share};
+use super::f32::MOST_TOKENS;
 use crate::blocked::{BLOCK, Blocked, Narrow, Panel, Row};
 use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes, Pairs, to_bf16};
@@ -154,7 +155,8 @@ fn equal_tiles<V: Lanes>(x: &[Narrow], panel: &[Panel], [asks, anew]: [bool; 2],
     let n_tiles = n_tokens.div_ceil(MOST_TOKENS);
     for tile in 0..n_tiles {
         let (at, end) = (tile * n_tokens / n_tiles, (tile + 1) * n_tokens / n_tiles);
-        let of = if asks { Share { tile, n_tiles } } else { Share::NONE };
+        let next = Next::panel(panel, PAIRS);
+        let of = if asks { Share::of(next, tile, n_tiles) } else { Share::NONE };
         wide::<V>(x, panel, n_tokens, at..end, of, anew, out);
     }
 }
@@ -208,11 +210,12 @@ pub(crate) fn tile<V: Lanes, const N: usize>(
         }
     }
     let asks = of.n_tiles == 1;
-    for (x, weights) in x.chunks_exact(n_tokens).zip(panel.chunks_exact(PAIRS)) {
+    for (block, (x, weights)) in x.chunks_exact(n_tokens).zip(panel.chunks_exact(PAIRS)).enumerate()
+    {
         let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
         let weights: &[Panel; PAIRS] = weights.try_into().expect("a block");
         if of.n_tiles > 1 {
-            of.ask::<V, Panel>(weights, PAIRS, size_of_val(panel));
+            of.ask::<V>(block);
         }
         for (input, weights) in weights.iter().enumerate() {
             if asks {

@@ -1,6 +1,7 @@
-//! Products in f32, of weights kept as f32 or, where that loses nothing, as bfloat16.
+//! Products in f32, of weights kept as f32 or, where that loses nothing, in fewer bits.
 
-use super::line::Line;
+use super::ahead::{AHEAD_BYTES, Next, Share};
+use super::line::{Line, Lines};
 use crate::blocked::{BLOCK, Row};
 use crate::cpu::Cpu;
 use crate::simd::{self, Kernel, Lanes};
@@ -8,8 +9,7 @@ use crate::simd::{self, Kernel, Lanes};
 /// Blocks of inputs taken at once: their activations and one panel stay in the second-level cache.
 const INPUT_BLOCKS: usize = 8;
 
-/// With so few tokens a product waits for its weights, and asks for them earlier than the processor
-/// would by itself.
+/// With so few tokens a product waits for its weights.
 const FEW: usize = 2;
 
 /// Tokens that are taken at once, where there are registers for them.
@@ -17,9 +17,6 @@ pub(super) const MOST_TOKENS: usize = 14;
 
 /// Activations of so many bytes stay in the second-level cache beside a panel of weights.
 const NEAR_BYTES: usize = 1 << 20;
-
-/// How much earlier.
-pub(super) const AHEAD_BYTES: usize = 8192;
 
 /// Transposes 32 rows of weights to `[K]` of 32 outputs.
 pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Row]) {
@@ -30,23 +27,23 @@ pub(super) fn pack(rows: &[f32], n_inputs: usize, into: &mut [Row]) {
     }
 }
 
-/// The product of `x`, `[K / 32][T]`, and panels, `[n_panels]` of `K` inputs, is added to `out`,
-/// `[n_panels][T]`, or written there `anew`. Either kind of line gives the same bits.
+/// The product of `x`, `[K / 32][T]`, and panels, one for each of `beside`, of `K` inputs, is added to
+/// `out`, `[panels][T]`, or written there `anew`. Every kind of line gives the same bits.
 pub(super) fn product<L: Line>(
     cpu: Cpu,
     x: &[Row],
     panels: &[L],
-    n_panels: usize,
+    beside: &[L::Beside],
     anew: bool,
     out: &mut [Row],
 ) {
-    simd::run(cpu, Product { x, panels, n_panels, anew, out });
+    simd::run(cpu, Product { x, panels, beside, anew, out });
 }
 
-struct Product<'a, L> {
+struct Product<'a, L: Line> {
     x: &'a [Row],
     panels: &'a [L],
-    n_panels: usize,
+    beside: &'a [L::Beside],
     anew: bool,
     out: &'a mut [Row],
 }
@@ -56,20 +53,22 @@ impl<L: Line> Kernel for Product<'_, L> {
 
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        let n_tokens = self.out.len() / self.n_panels;
-        if L::INPUTS > 1 && n_tokens > V::ROWS {
+        let n_panels = self.beside.len();
+        let n_tokens = self.out.len() / n_panels;
+        // Floats are made for each tile again; from the third on it is cheaper to keep them.
+        let few = if V::ROWS >= MOST_TOKENS { 2 * L::TOKENS } else { V::ROWS };
+        if L::INPUTS > 1 && n_tokens > few {
             return self.unpacked::<V>(n_tokens);
         }
-        let n_lines = self.panels.len() / self.n_panels;
-        let n_blocks = n_lines / L::IN_BLOCK;
         if V::ROWS >= MOST_TOKENS && size_of_val(self.x) <= NEAR_BYTES {
-            for (panel, out) in
-                self.panels.chunks_exact(n_lines).zip(self.out.chunks_exact_mut(n_tokens))
-            {
-                equal_tiles::<V, L>(self.x, panel, n_tokens, 0, [true, self.anew], out);
+            for (panel, out) in self.out.chunks_exact_mut(n_tokens).enumerate() {
+                let lines = Lines::of(self.panels, self.beside, panel);
+                let next = Some(Next::panel(lines.lines, L::IN_BLOCK));
+                equal_tiles::<V, L>(self.x, lines, n_tokens, 0, next, self.anew, out);
             }
             return;
         }
+        let n_blocks = self.panels.len() / n_panels / L::IN_BLOCK;
         // With one row of tiles nothing is used twice.
         let at_once = if n_tokens <= V::ROWS { n_blocks } else { INPUT_BLOCKS };
         let mut first = 0;
@@ -77,12 +76,11 @@ impl<L: Line> Kernel for Product<'_, L> {
             let n = at_once.min(n_blocks - first);
             let x = &self.x[first * n_tokens..(first + n) * n_tokens];
             for (panel, out) in self.out.chunks_exact_mut(n_tokens).enumerate() {
-                let from = panel * n_lines + first * L::IN_BLOCK;
-                let panel = &self.panels[from..from + n * L::IN_BLOCK];
+                let lines = Lines::of(self.panels, self.beside, panel).blocks(first, n);
                 if self.anew && first == 0 {
-                    all_tiles::<V, L, true>(x, panel, n_tokens, 0, out);
+                    all_tiles::<V, L, true>(x, lines, n_tokens, 0, out);
                 } else {
-                    all_tiles::<V, L, false>(x, panel, n_tokens, 0, out);
+                    all_tiles::<V, L, false>(x, lines, n_tokens, 0, out);
                 }
             }
             first += n;
@@ -95,31 +93,35 @@ impl<L: Line> Product<'_, L> {
     #[inline(always)]
     fn unpacked<V: Lanes>(self, n_tokens: usize) {
         let mut floats = [Row::ZERO; INPUT_BLOCKS * BLOCK];
+        let n_panels = self.beside.len();
         let n_parts = self.x.len().div_ceil(INPUT_BLOCKS * n_tokens);
         let near = size_of_val(self.x) <= NEAR_BYTES;
-        for step in 0..n_parts * self.n_panels {
+        for step in 0..n_parts * n_panels {
             // What is larger than the cache is passed over once.
             let (panel, part) = if near {
                 (step / n_parts, step % n_parts)
             } else {
-                (step % self.n_panels, step / self.n_panels)
+                (step % n_panels, step / n_panels)
             };
-            let size = self.panels.len() / self.n_panels;
-            let lines = &self.panels[panel * size..][..size];
-            let lines =
-                part_of(lines, part * INPUT_BLOCKS * L::IN_BLOCK, INPUT_BLOCKS * L::IN_BLOCK);
+            let Lines { lines, beside } = Lines::of(self.panels, self.beside, panel)
+                .blocks(part * INPUT_BLOCKS, INPUT_BLOCKS);
             for (line, into) in lines.iter().zip(floats.chunks_exact_mut(L::INPUTS)) {
-                for (input, into) in into.iter_mut().enumerate() {
-                    let [low, high] = into.halves_mut();
-                    let [first, second] = line.weights::<V>(input);
-                    first.store(low);
-                    second.store(high);
+                // Without a loop, which would look up at each input what lines have in common.
+                write(line.weights::<V>(0, beside), &mut into[0]);
+                if L::INPUTS == 2 {
+                    write(line.weights::<V>(1, beside), &mut into[1]);
                 }
             }
             let weights = &floats[..lines.len() * L::INPUTS];
             let x = part_of(self.x, part * INPUT_BLOCKS * n_tokens, INPUT_BLOCKS * n_tokens);
             let out = &mut self.out[panel * n_tokens..][..n_tokens];
-            if self.anew && part == 0 {
+            let anew = self.anew && part == 0;
+            if V::ROWS >= MOST_TOKENS {
+                let panel_bytes = size_of_val(self.panels) / n_panels;
+                let bytes = if near { size_of_val(lines) } else { panel_bytes };
+                let next = Some(Next::after(lines, bytes, L::IN_BLOCK));
+                equal_tiles::<V, Row>(x, weights.into(), n_tokens, 0, next, anew, out);
+            } else if anew {
                 tiles_anew::<V>(x, weights, n_tokens, 0, out);
             } else {
                 tiles::<V>(x, weights, n_tokens, 0, out);
@@ -128,55 +130,35 @@ impl<L: Line> Product<'_, L> {
     }
 }
 
+#[inline(always)]
+fn write<V: Lanes>(halves: [V; 2], to: &mut Row) {
+    for (half, to) in halves.into_iter().zip(to.halves_mut()) {
+        half.store(to);
+    }
+}
+
 /// At most `n` of them, from `from` on.
 fn part_of<T>(all: &[T], from: usize, n: usize) -> &[T] {
     &all[from..all.len().min(from + n)]
 }
 
-/// One of the tiles that pass over a panel of weights. Each asks memory for its share of the next panel,
-/// so that reading goes on as evenly as reckoning; one that is alone asks for what comes soon.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Share {
-    pub(super) tile: usize,
-    /// 0 where nothing is to be asked for.
-    pub(super) n_tiles: usize,
-}
-
-impl Share {
-    /// Of a tile that is alone.
-    pub(crate) const ALL: Share = Share { tile: 0, n_tiles: 1 };
-
-    /// Of one whose weights are near.
-    pub(crate) const NONE: Share = Share { tile: 0, n_tiles: 0 };
-
-    /// Asks for lines of the same block in the next panel, which is some bytes further; a whole block has
-    /// `n` of what it is made of.
-    #[inline(always)]
-    pub(super) fn ask<V: Lanes, T>(self, block: &[T], n: usize, bytes: usize) {
-        let Some(first) = block.first() else { return };
-        for line in (self.tile..n * size_of::<T>() / 64).step_by(self.n_tiles) {
-            V::prefetch(first, bytes + line * 64);
-        }
-    }
-}
-
 /// Products of as many tokens as `out` has, from `from` of the `n_tokens` in `x`, by 32 outputs. Tiles are
-/// as equal as can be, since one of few tokens waits for its own sums; `asks`: for their shares of the next
-/// panel.
+/// as equal as can be, since one of few tokens waits for its own sums; they ask for their shares of `next`.
 #[inline(always)]
 fn equal_tiles<V: Lanes, L: Line>(
     x: &[Row],
-    panel: &[L],
+    panel: Lines<L>,
     n_tokens: usize,
     from: usize,
-    [asks, anew]: [bool; 2],
+    next: Option<Next>,
+    anew: bool,
     out: &mut [Row],
 ) {
     let n = out.len();
-    let n_tiles = n.div_ceil(MOST_TOKENS).max(1);
+    let n_tiles = n.div_ceil(L::TOKENS).max(1);
     for tile in 0..n_tiles {
         let (to, end) = (tile * n / n_tiles, (tile + 1) * n / n_tiles);
-        let of = if asks { Share { tile, n_tiles } } else { Share::NONE };
+        let of = next.map_or(Share::NONE, |next| Share::of(next, tile, n_tiles));
         let at = [from + to, to];
         match end - to {
             0 => {}
@@ -208,7 +190,7 @@ pub(crate) fn tiles<V: Lanes>(
     from: usize,
     out: &mut [Row],
 ) {
-    all_tiles::<V, Row, false>(x, panel, n_tokens, from, out);
+    all_tiles::<V, Row, false>(x, panel.into(), n_tokens, from, out);
 }
 
 /// [`tiles`] that begins with nothing: what `out` held does not matter.
@@ -220,19 +202,19 @@ pub(crate) fn tiles_anew<V: Lanes>(
     from: usize,
     out: &mut [Row],
 ) {
-    all_tiles::<V, Row, true>(x, panel, n_tokens, from, out);
+    all_tiles::<V, Row, true>(x, panel.into(), n_tokens, from, out);
 }
 
 #[inline(always)]
 fn all_tiles<V: Lanes, L: Line, const ANEW: bool>(
     x: &[Row],
-    panel: &[L],
+    panel: Lines<L>,
     n_tokens: usize,
     from: usize,
     out: &mut [Row],
 ) {
     if V::ROWS >= MOST_TOKENS {
-        return equal_tiles::<V, L>(x, panel, n_tokens, from, [false, ANEW], out);
+        return equal_tiles::<V, L>(x, panel, n_tokens, from, None, ANEW, out);
     }
     let mut to = 0;
     while to < out.len() {
@@ -253,7 +235,7 @@ fn all_tiles<V: Lanes, L: Line, const ANEW: bool>(
 #[inline(always)]
 fn some<V: Lanes, L: Line, const N: usize, const ANEW: bool>(
     x: &[Row],
-    panel: &[L],
+    panel: Lines<L>,
     n_tokens: usize,
     at: usize,
     out: &mut [Row],
@@ -268,7 +250,7 @@ fn some<V: Lanes, L: Line, const N: usize, const ANEW: bool>(
 #[inline(always)]
 fn halves<V: Lanes, L: Line, const N: usize, const ANEW: bool>(
     x: &[Row],
-    panel: &[L],
+    panel: Lines<L>,
     n_tokens: usize,
     at: usize,
     out: &mut [Row],
@@ -281,11 +263,15 @@ fn halves<V: Lanes, L: Line, const N: usize, const ANEW: bool>(
                 sums[row] = V::load(out[row].halves()[half]);
             }
         }
-        for (x, lines) in x.chunks_exact(n_tokens).zip(panel.chunks(L::IN_BLOCK)) {
+        for (x, lines) in x.chunks_exact(n_tokens).zip(panel.lines.chunks(L::IN_BLOCK)) {
             let x: &[Row; N] = (&x[at..at + N]).try_into().expect("N rows");
             for (first, line) in lines.iter().enumerate().take(L::IN_BLOCK) {
+                if half == 0 && L::INPUTS == 1 {
+                    V::prefetch(line, AHEAD_BYTES);
+                    V::prefetch(line, AHEAD_BYTES + 64);
+                }
                 for input in 0..L::INPUTS {
-                    let weights = line.weights::<V>(input)[half];
+                    let weights = line.weights::<V>(input, panel.beside)[half];
                     for row in 0..N {
                         let value = V::splat(x[row].0[first * L::INPUTS + input]);
                         sums[row] = value.fma(weights, sums[row]);
@@ -313,14 +299,14 @@ pub(crate) fn tile<V: Lanes, const N: usize>(
     out: &mut [Row],
 ) {
     let of = if N <= FEW { Share::ALL } else { Share::NONE };
-    sums::<V, Row, N>(x, panel, n_tokens, [at, to], of, false, out);
+    sums::<V, Row, N>(x, panel.into(), n_tokens, [at, to], of, false, out);
 }
 
 /// [`tile`], or its product `anew`, which asks for its share of the weights that come later.
 #[inline(always)]
 fn sums<V: Lanes, L: Line, const N: usize>(
     x: &[Row],
-    panel: &[L],
+    panel: Lines<L>,
     n_tokens: usize,
     [at, to]: [usize; 2],
     of: Share,
@@ -361,27 +347,30 @@ fn add<V: Lanes, const N: usize>(
 #[inline(always)]
 fn gather<V: Lanes, L: Line, const N: usize>(
     x: &[Row],
-    panel: &[L],
+    panel: Lines<L>,
     n_tokens: usize,
     at: usize,
     of: Share,
     sums: &mut [[V; 2]; N],
 ) {
     let asks = of.n_tiles == 1;
-    for (x, lines) in x.chunks_exact(n_tokens).zip(panel.chunks(L::IN_BLOCK)) {
+    for (block, (x, lines)) in
+        x.chunks_exact(n_tokens).zip(panel.lines.chunks(L::IN_BLOCK)).enumerate()
+    {
         let x: &[Row; N] = (&x[at..at + N]).try_into().expect("N rows");
         if of.n_tiles > 1 {
-            of.ask::<V, L>(lines, L::IN_BLOCK, size_of_val(panel));
+            of.ask::<V>(block);
         }
         for (first, line) in lines.iter().enumerate().take(L::IN_BLOCK) {
             if asks {
-                V::prefetch(line, AHEAD_BYTES);
-                V::prefetch(line, AHEAD_BYTES + 64);
+                for at in (0..size_of::<L>()).step_by(64) {
+                    V::prefetch(line, AHEAD_BYTES + at);
+                }
             }
             // Without a loop, around which the sums would not stay in registers.
-            add(x, first * L::INPUTS, line.weights::<V>(0), sums);
+            add(x, first * L::INPUTS, line.weights::<V>(0, panel.beside), sums);
             if L::INPUTS == 2 {
-                add(x, first * L::INPUTS + 1, line.weights::<V>(1), sums);
+                add(x, first * L::INPUTS + 1, line.weights::<V>(1, panel.beside), sums);
             }
         }
     }
@@ -398,7 +387,7 @@ pub(crate) fn tile_anew<V: Lanes, const N: usize>(
 ) {
     let out: &mut [Row; N] = out.try_into().expect("N rows");
     let mut sums = [[V::splat(0.0); 2]; N];
-    gather::<V, Row, N>(x, panel, n_tokens, at, Share::NONE, &mut sums);
+    gather::<V, Row, N>(x, panel.into(), n_tokens, at, Share::NONE, &mut sums);
     for (row, sums) in out.iter_mut().zip(sums) {
         for (half, to) in row.halves_mut().into_iter().enumerate() {
             sums[half].store(to);
@@ -419,7 +408,7 @@ pub(crate) fn tile_over<'a, V: Lanes, const N: usize>(
         sums[row] = out[row].halves().map(V::load);
     }
     for (x, panel) in pairs {
-        gather::<V, Row, N>(x, panel, N, 0, Share::NONE, &mut sums);
+        gather::<V, Row, N>(x, panel.into(), N, 0, Share::NONE, &mut sums);
     }
     for (row, sums) in out.iter_mut().zip(sums) {
         for (half, to) in row.halves_mut().into_iter().enumerate() {

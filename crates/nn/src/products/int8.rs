@@ -7,7 +7,7 @@ mod round;
 
 pub(super) use round::round_input;
 
-use super::f32::{AHEAD_BYTES, Share};
+use super::ahead::{AHEAD_BYTES, Next, Share};
 use super::{Rows, Start};
 use crate::blocked::{BLOCK, Narrow, Panel, Row};
 use crate::cpu::Cpu;
@@ -158,7 +158,8 @@ impl Product<'_> {
             for tile in 0..n_tiles {
                 let from = tile * n_tokens / n_tiles;
                 let to = (tile + 1) * n_tokens / n_tiles;
-                self.wide::<V>(from, to - from, Share { tile, n_tiles });
+                let next = Next::panel(self.panel, QUADS);
+                self.wide::<V>(from, to - from, Share::of(next, tile, n_tiles));
             }
             return;
         }
@@ -239,11 +240,13 @@ impl Product<'_> {
         let n_tokens = self.out.len();
         let asks = of.n_tiles == 1;
         let mut sums = [[V::no_ints(); 2]; N];
-        for (x, weights) in self.x.chunks_exact(n_tokens).zip(self.panel.chunks_exact(QUADS)) {
+        for (block, (x, weights)) in
+            self.x.chunks_exact(n_tokens).zip(self.panel.chunks_exact(QUADS)).enumerate()
+        {
             let x: &[Narrow; N] = (&x[at..at + N]).try_into().expect("N rows");
             let weights: &[Panel; QUADS] = weights.try_into().expect("a block");
             if !asks {
-                of.ask::<V, Panel>(weights, QUADS, size_of_val(self.panel));
+                of.ask::<V>(block);
             }
             for (input, weights) in weights.iter().enumerate() {
                 if asks {

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use memmap2::{MmapMut, MmapRaw};
 
+use super::tight::Tight;
 use crate::blocked::{Panel, Row};
 
 /// Size of a large page, as on x86-64 and most others.
@@ -35,6 +36,8 @@ pub(super) unsafe trait Plain: Copy {}
 unsafe impl Plain for Row {}
 // SAFETY: integers, aligned to 64.
 unsafe impl Plain for Panel {}
+// SAFETY: integers, aligned to 32, 224 bytes in all.
+unsafe impl Plain for Tight {}
 
 /// A slice that does not change any more.
 #[derive(Debug, Clone)]

@@ -37,6 +37,25 @@ pub(crate) trait Lanes: Copy {
     fn evens(pairs: &Pairs) -> Self;
     /// The odd ones.
     fn odds(pairs: &Pairs) -> Self;
+    /// Thirty-two floats from the lower 16 bits of their fractions, their signs above the other 7, and
+    /// four bits each, of the later sixteen above those of the first, that say which of the exponents
+    /// they have.
+    #[inline(always)]
+    fn tight(
+        low: &[u16; 2 * LANES],
+        middle: &[u8; 2 * LANES],
+        codes: &[u8; LANES],
+        exponents: &[u32; LANES],
+    ) -> [Self; 2] {
+        [0, 1].map(|half| {
+            Self::load(&std::array::from_fn(|lane| {
+                let at = LANES * half + lane;
+                let (low, middle) = (u32::from(low[at]), u32::from(middle[at]));
+                let exponent = exponents[usize::from(codes[lane] >> (4 * half) & 15)];
+                f32::from_bits((middle & 0x80) << 24 | exponent | (middle & 0x7f) << 16 | low)
+            }))
+        })
+    }
     /// To memory.
     fn store(self, to: &mut [f32; LANES]);
     fn add(self, other: Self) -> Self;
@@ -83,7 +102,7 @@ pub(crate) trait Lanes: Copy {
     }
 
     /// Asks for what lies some bytes after `from`; reads nothing.
-    fn prefetch<T>(from: &T, bytes: usize);
+    fn prefetch<T>(from: *const T, bytes: usize);
 
     /// Sum across lanes: halves are added until one is left.
     #[inline(always)]

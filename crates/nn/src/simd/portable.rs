@@ -104,7 +104,7 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn prefetch<T>(_: &T, _: usize) {}
+    fn prefetch<T>(_: *const T, _: usize) {}
 
     #[inline(always)]
     fn dot_pairs(self, pair: u32, pairs: &Pairs) -> Self {

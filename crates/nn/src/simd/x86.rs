@@ -193,10 +193,10 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    fn prefetch<T>(from: &T, bytes: usize) {
+    fn prefetch<T>(from: *const T, bytes: usize) {
         // SAFETY: an address that is not mapped is ignored.
         unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(from).cast::<i8>().wrapping_add(bytes));
+            _mm_prefetch::<_MM_HINT_T0>(from.cast::<i8>().wrapping_add(bytes));
         }
     }
 
@@ -306,6 +306,37 @@ impl<const BF16: bool, const VNNI: bool> Lanes for Avx512<BF16, VNNI> {
             let pairs = _mm512_loadu_si512(pairs.as_ptr().cast());
             let odd = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
             Self(_mm512_castsi512_ps(_mm512_and_si512(pairs, odd)))
+        }
+    }
+
+    #[inline(always)]
+    fn tight(
+        low: &[u16; 2 * LANES],
+        middle: &[u8; 2 * LANES],
+        codes: &[u8; LANES],
+        exponents: &[u32; LANES],
+    ) -> [Self; 2] {
+        // SAFETY: `Lanes` is used inside `run_avx512` only; each load is inside its array.
+        unsafe {
+            let exponents = _mm512_loadu_si512(exponents.as_ptr().cast());
+            let codes = _mm512_cvtepu8_epi32(_mm_loadu_si128(codes.as_ptr().cast()));
+            // Of each number the lower four bits choose.
+            let chosen = [
+                _mm512_permutexvar_epi32(codes, exponents),
+                _mm512_permutexvar_epi32(_mm512_srli_epi32::<4>(codes), exponents),
+            ];
+            let kept = _mm512_set1_epi32(0x807f_0000_u32.cast_signed());
+            let mut out = [Self(_mm512_setzero_ps()); 2];
+            for half in 0..2 {
+                let at = 16 * half;
+                let low = _mm512_cvtepu16_epi32(_mm256_loadu_si256(low.as_ptr().add(at).cast()));
+                let middle = _mm512_cvtepi8_epi32(_mm_loadu_si128(middle.as_ptr().add(at).cast()));
+                let middle = _mm512_slli_epi32::<16>(middle);
+                // (middle and kept) or low.
+                let fraction = _mm512_ternarylogic_epi32::<0xea>(middle, kept, low);
+                out[half].0 = _mm512_castsi512_ps(_mm512_or_si512(fraction, chosen[half]));
+            }
+            out
         }
     }
 
@@ -430,10 +461,10 @@ impl<const BF16: bool, const VNNI: bool> Lanes for Avx512<BF16, VNNI> {
     }
 
     #[inline(always)]
-    fn prefetch<T>(from: &T, bytes: usize) {
+    fn prefetch<T>(from: *const T, bytes: usize) {
         // SAFETY: an address that is not mapped is ignored.
         unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(from).cast::<i8>().wrapping_add(bytes));
+            _mm_prefetch::<_MM_HINT_T0>(from.cast::<i8>().wrapping_add(bytes));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Products with fixed weights.
 
-use nn::{Activation, Blocked, Cpu, Glu, Linear, Precision, Then, threads};
+use nn::{Activation, Blocked, Cpu, Glu, Isa, Linear, Precision, Then, threads};
 
 use crate::reference::{assert_close, product, random};
 
@@ -60,28 +60,65 @@ fn f32_and_int8_products_have_the_same_bits_on_every_processor() {
     }
 }
 
-#[test]
-fn weights_that_bfloat16_holds_take_half_the_memory_and_give_the_same_bits() {
+/// So many weights that they are kept in fewer bits where that loses nothing.
+fn many(change: impl Fn(f32) -> f32) -> (Vec<f32>, [usize; 2]) {
     let (k, n) = (544, 256);
-    let mut w: Vec<f32> = random(3, n * k);
-    for value in &mut w {
-        *value = f32::from_bits(value.to_bits() & 0xffff_0000);
-    }
-    (w[5], w[6], w[7]) = (0.0, -0.0, f32::MIN_POSITIVE / 4.0);
-    let held = linear(&w, n, k, Precision::F32, None);
-    // A last block of outputs that it cannot hold.
-    w.extend(std::iter::repeat_n(0.1, 32 * k));
-    let not_held = linear(&w, n + 32, k, Precision::F32, None);
-    let [half, whole] = [held.size_bytes() / 8, not_held.size_bytes() / 9];
-    assert_eq!(2 * half, whole, "bytes of a block of outputs");
+    (random(3, n * k).into_iter().map(change).collect(), [k, n])
+}
+
+/// Checks that weights take so many bits each, and give the bits of those that take 32.
+fn assert_held(w: &[f32], [k, n]: [usize; 2], bits: std::ops::RangeInclusive<f64>) {
+    let held = linear(w, n, k, Precision::F32, None);
+    let each = 8.0 * held.size_bytes() as f64 / w.len() as f64;
+    assert!(bits.contains(&each), "{each} bits a weight");
+    // A last block of outputs that only floats hold: their exponents are too many.
+    let wide = (0..32 * k).map(|i| f32::from_bits(((i % 200 + 20) << 23 | 1) as u32));
+    let all: Vec<f32> = w.iter().copied().chain(wide).collect();
+    let whole = linear(&all, n + 32, k, Precision::F32, None);
+    assert_eq!(whole.size_bytes(), 4 * all.len());
     // From tiles of every size to more activations than stay near.
     for t in (1..18).chain([67, 500]) {
         let x = random(4, t * k);
-        let want = forward(&not_held, Cpu::PORTABLE, &x);
-        let want: Vec<_> = want.chunks(n + 32).flat_map(|row| &row[..n]).copied().collect();
+        let want = forward(&whole, Cpu::PORTABLE, &x);
+        let want = want.chunks(n + 32).flat_map(|row| &row[..n]).map(|value| value.to_bits());
+        let want: Vec<_> = want.collect();
         for cpu in Cpu::all() {
-            assert_eq!(forward(&held, cpu, &x), want, "{t} tokens, {cpu:?}");
+            let got: Vec<_> = forward(&held, cpu, &x).into_iter().map(f32::to_bits).collect();
+            assert_eq!(got, want, "{t} tokens, {cpu:?}");
         }
+    }
+}
+
+#[test]
+fn weights_that_bfloat16_holds_take_half_the_memory_and_give_the_same_bits() {
+    let (mut w, shape) = many(|value| f32::from_bits(value.to_bits() & 0xffff_0000));
+    (w[5], w[6], w[7]) = (0.0, -0.0, f32::MIN_POSITIVE / 4.0);
+    assert_held(&w, shape, 16.0..=16.0);
+}
+
+#[test]
+fn weights_of_few_exponents_take_an_eighth_less_memory_and_give_the_same_bits() {
+    let (mut w, shape) = many(|value| value);
+    // Without vectors of sixteen, that would take longer than reading what it spares.
+    let bits = if Cpu::best().isa < Isa::Avx512 { 32.0..=32.0 } else { 28.0..=28.5 };
+    assert_held(&w, shape, bits.clone());
+    // Zeros of both signs, and lines that have to be kept whole: more than one after another.
+    for (i, odd) in [0.0, -0.0, f32::MIN_POSITIVE / 4.0, -1e-20, 3e30].into_iter().enumerate() {
+        w[7 * i] = odd;
+        w[shape[0] + 7 * i + 1] = -odd;
+    }
+    assert_held(&w, shape, bits);
+}
+
+#[test]
+fn what_is_no_number_stays_none_and_spoils_no_other_output() {
+    let (mut w, [k, n]) = many(|value| value);
+    (w[40], w[41], w[k]) = (f32::NAN, f32::INFINITY, f32::NEG_INFINITY);
+    let linear = linear(&w, n, k, Precision::F32, None);
+    for cpu in Cpu::all() {
+        let got = forward(&linear, cpu, &vec![1.0; k]);
+        assert!(got[0].is_nan() && got[1] == f32::NEG_INFINITY, "{:?}", &got[..2]);
+        assert!(got[2..].iter().all(|value| value.is_finite()));
     }
 }
 
