@@ -37,8 +37,8 @@ impl Glu {
         read_gate: impl Fn(usize, &mut [f32]) + Sync,
         read_value: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Glu {
-        let gate = Weights::pack(n_outputs, n_inputs, precision, read_gate);
-        let value = Weights::pack(n_outputs, n_inputs, precision, read_value);
+        let gate = Weights::pack([n_outputs, n_inputs], precision, false, read_gate);
+        let value = Weights::pack([n_outputs, n_inputs], precision, false, read_value);
         Glu { gate, value, activation }
     }
 

@@ -54,8 +54,29 @@ impl Linear {
         bias: Option<&[f32]>,
         read: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Linear {
-        let bias = bias.map(|bias| Blocked::from_rows(bias, n_outputs).rows().to_vec());
-        Linear { weights: Weights::pack(n_outputs, n_inputs, precision, read), bias }
+        Linear::packed([n_outputs, n_inputs], precision, false, bias, read)
+    }
+
+    /// As [`Linear::new`], of weights that change before the next step: packed in less time, and larger.
+    pub(crate) fn for_a_step(
+        n_outputs: usize,
+        n_inputs: usize,
+        precision: Precision,
+        bias: Option<&[f32]>,
+        read: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Linear {
+        Linear::packed([n_outputs, n_inputs], precision, true, bias, read)
+    }
+
+    fn packed(
+        shape: [usize; 2],
+        precision: Precision,
+        one_step: bool,
+        bias: Option<&[f32]>,
+        read: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Linear {
+        let bias = bias.map(|bias| Blocked::from_rows(bias, shape[0]).rows().to_vec());
+        Linear { weights: Weights::pack(shape, precision, one_step, read), bias }
     }
 
     /// Outputs, `N`.

@@ -182,11 +182,12 @@ impl<'a> Input<'a> {
 }
 
 impl Weights {
-    /// Packs the rows that `read` gives.
+    /// Packs the rows that `read` gives: as floats are read fastest, or, for use in one step, as they are
+    /// packed fastest.
     pub(crate) fn pack(
-        n_outputs: usize,
-        n_inputs: usize,
+        [n_outputs, n_inputs]: [usize; 2],
         precision: Precision,
+        one_step: bool,
         read: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Weights {
         let n_panels = n_outputs.div_ceil(BLOCK);
@@ -212,7 +213,8 @@ impl Weights {
             })
         };
         // The first rows tell of most matrices what all need.
-        let first = || (n_outputs * n_inputs >= FROM_WEIGHTS).then(|| rows_of(0));
+        let fewer_bits = !one_step && n_outputs * n_inputs >= FROM_WEIGHTS;
+        let first = || fewer_bits.then(|| rows_of(0));
         let exact = || {
             first().filter(|rows| bf16::exact(rows))?;
             Packed::new(shape(BLOCK, 2), &rows_of, |rows, into| {

@@ -119,10 +119,10 @@ impl Product {
         let (n, k) = (parameter.shape[0], parameter.shape[1]);
         let values = parameter.values();
         let bias_values = bias.map(|bias| parameters.get(bias).values());
-        let forward = Linear::new(n, k, precision, bias_values.as_deref(), |row, into| {
+        let forward = Linear::for_a_step(n, k, precision, bias_values.as_deref(), |row, into| {
             into.copy_from_slice(&values[row * k..][..k]);
         });
-        let back = Linear::new(k, n, precision, None, |column, into| {
+        let back = Linear::for_a_step(k, n, precision, None, |column, into| {
             for (row, into) in into.iter_mut().enumerate() {
                 *into = values[row * k + column];
             }
