@@ -4,8 +4,8 @@
 //! threads each. They are numbers of bfloat16, as those of published models are; ours keeps such
 //! weights in 16 bits in f32 too, and one more row decodes with weights that need all 32. Every row
 //! alternates one run of the peer with one of ours; ratios are of medians. Between them, rows of whole
-//! passes measure what the machine can do: a clock falls while it is busy. The first run installs the peer
-//! from PyPI into `target/evo2-peer` (several GB).
+//! passes measure what the machine can do: a shared host gives more in one minute than in the next. The
+//! first run installs the peer from PyPI into `target/evo2-peer` (several GB).
 //!
 //! After `--`, words choose the rows whose names hold one of them: `-- decode prefill`. The rows of a
 //! machine without products of bfloat16 leave that precision out but in decoding.
