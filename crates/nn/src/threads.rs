@@ -10,9 +10,11 @@ use pool::Pool;
 /// Parts per thread, so that a slow one can be evened out.
 const PARTS_PER_THREAD: usize = 8;
 
-/// As few parts are enough where each would be of less work than this: at the begin of a part reading from
-/// memory has to get going again.
+/// As many as there are at least.
 const FEW_PARTS_PER_THREAD: usize = 2;
+
+/// Rows' worth of work below which there are no more parts than that: at the begin of each, reading from
+/// memory has to get going again.
 const ROWS_PER_PART: usize = 1 << 14;
 
 /// Rows' worth of work below which another thread is not asked: handing over takes about as long.
